@@ -1,0 +1,61 @@
+"""Words of reading files, guessing roles, splitting, and of the samples."""
+
+WORDS: dict[str, tuple[str, str]] = {
+    # files
+    "error.no-file": ("No file was given. Choose a file to add.", "没有选择文件。请选择要添加的文件。"),
+    "error.file-missing": ("The file {file} is no longer there. Choose it and add it again.", "文件 {file} 已不存在。请重新选择并添加。"),
+    "error.file-unreadable": ("The file {file} cannot be opened: {reason}. Close it in other programs, or copy it to another folder, then add it again.", "无法打开文件 {file}：{reason}。请在其他程序中关闭它，或复制到别的文件夹后重新添加。"),
+    "error.file-ending": ("{file} is of a kind that cannot be read. Save it as CSV, JSON, JSONL, Parquet or plain text (known endings: {known}).", "无法读取 {file} 这种文件。请另存为 CSV、JSON、JSONL、Parquet 或纯文本（支持的扩展名：{known}）。"),
+    "error.file-empty": ("{file} is empty. Check that it was saved, then add it again.", "{file} 是空文件。请确认已保存内容，再重新添加。"),
+    "error.file-header-only": ("{file} has a header but no rows below it. Add rows, one example each, and add the file again.", "{file} 只有表头，下面没有数据行。请补上数据（每行一个样例）后重新添加。"),
+    "error.file-binary": ("{file} is not a text file, whatever its name says. Open it in the program that made it, save it as CSV (UTF-8), and add that.", "{file} 的内容不是文本，与文件名不符。请用原来的程序打开，另存为 CSV（UTF-8）后再添加。"),
+    "error.cells-empty": ("All cells of {file} are empty. Fill in the texts and add the file again.", "{file} 的所有单元格都是空的。请填入文本后重新添加。"),
+    "error.texts-empty": ("All cells of column “{column}” are empty, so there is no text to learn from. Fill that column, or choose another one as the text.", "“{column}”列全是空的，没有可学习的文本。请填写这一列，或另选一列作为文本。"),
+    "error.columns-differ": ("The files do not have the same columns: {file} has {columns}, where {first} has {expected}. Rename the columns, or add the files as separate data sets.", "文件的列不一致：{file} 的列是 {columns}，而 {first} 的列是 {expected}。请统一列名，或分别添加为不同的数据集。"),
+    # encodings
+    "error.encoding-unknown": ("There is no encoding named “{encoding}”. Use for example utf-8, gb18030 or cp1252, or leave it out to have it detected.", "没有名为“{encoding}”的编码。可用 utf-8、gb18030、cp1252 等，或不填以自动检测。"),
+    "error.encoding-wrong": ("{file} is not written in {encoding}: line {line} does not fit. Choose another encoding, or leave it out to have it detected.", "{file} 不是 {encoding} 编码：第 {line} 行不符合。请换一种编码，或不填以自动检测。"),
+    "error.encoding-damaged": ("Line {line} of {file} has a damaged character; the rest is UTF-8. Correct that line, or save the file again as UTF-8.", "{file} 第 {line} 行有损坏的字符，其余部分是 UTF-8。请改正这一行，或把文件重新保存为 UTF-8。"),
+    "error.encoding-undetected": ("It cannot be told in which encoding {file} is written (from line {line} on). Save it as UTF-8, or name the encoding.", "无法判断 {file} 使用的编码（从第 {line} 行起）。请另存为 UTF-8，或指明编码。"),
+    # CSV
+    "error.delimiter": ("“{delimiter}” cannot separate columns. Choose one character, such as , ; | or tab.", "“{delimiter}”不能作为分隔符。请选择单个字符，例如 , ; | 或 tab。"),
+    "error.csv-ragged": ("Row {row} of {file} has {found} fields where the header has {expected} ({bad:,} such rows). Put quotation marks around texts that hold a “{delimiter}”, or choose another separator.", "{file} 第 {row} 行有 {found} 个字段，而表头有 {expected} 个（这样的行共 {bad:,} 行）。请给含有“{delimiter}”的文本加上引号，或另选分隔符。"),
+    "error.csv-quote": ("Row {row} of {file} opens a quotation mark that is never closed. Close it, or write two of them (\"\") where one is part of the text.", "{file} 第 {row} 行的引号没有闭合。请补上引号；如果引号本身是文本，请写成两个（\"\"）。"),
+    "skipped.ragged": ("Row {row} of {file} was left out: it has {found} fields where the header has {expected}. Quote texts that hold the separator.", "已跳过 {file} 第 {row} 行：有 {found} 个字段，而表头有 {expected} 个。请给含有分隔符的文本加引号。"),
+    # JSON, Parquet
+    "error.jsonl-broken": ("Line {line} of {file} is not a JSON object. Each line must be one object such as {{\"text\": \"...\"}}; correct that line and add the file again.", "{file} 第 {line} 行不是 JSON 对象。每行应是一个对象，如 {{\"text\": \"...\"}}；请改正这一行后重新添加。"),
+    "skipped.json-line": ("Line {row} of {file} was left out: it is not a JSON object. Correct it to have it read.", "已跳过 {file} 第 {row} 行：不是 JSON 对象。改正后即可读取。"),
+    "error.json-broken": ("{file} is not valid JSON: it breaks at line {line}, character {column}. Correct that place (often a missing comma or quotation mark) and add the file again.", "{file} 不是有效的 JSON：在第 {line} 行第 {column} 个字符处出错。请改正（常是缺少逗号或引号）后重新添加。"),
+    "error.json-shape": ("{file} does not hold one list of objects. Write it as [{{\"text\": \"...\", \"label\": \"...\"}}, ...] or as one object per line (.jsonl).", "{file} 中没有唯一的对象列表。请写成 [{{\"text\": \"...\", \"label\": \"...\"}}, ...]，或每行一个对象（.jsonl）。"),
+    "skipped.json-item": ("Item {row} of the list in {file} was left out: it is not an object. Correct it to have it read.", "已跳过 {file} 列表中的第 {row} 项：不是对象。改正后即可读取。"),
+    "error.json-no-fields": ("The objects in the file have no fields. Give each a name and a value, such as {{\"text\": \"...\"}}.", "文件中的对象没有任何字段。请写上名称和值，如 {{\"text\": \"...\"}}。"),
+    "error.parquet-broken": ("{file} is not a whole Parquet file. Copy or export it again, then add it.", "{file} 不是完整的 Parquet 文件。请重新复制或导出后再添加。"),
+    # roles
+    "error.role-unknown": ("There is no role named “{role}”. Known: {known}.", "没有名为“{role}”的角色。可用：{known}。"),
+    "error.role-column": ("{name} has no column “{column}” to use as {role}. Choose one of its columns: {columns}.", "{name} 中没有“{column}”列，不能用作 {role}。请从这些列中选择：{columns}。"),
+    "error.role-twice": ("Column “{column}” cannot play several roles ({roles}). Choose a different column for each.", "“{column}”列不能同时担任多个角色（{roles}）。请分别选择不同的列。"),
+    "reason.text-name": ("“{column}” is taken as the text because of its name; its cells have {length:,} characters on average.", "“{column}”从名称看是文本，平均 {length:,} 个字符。"),
+    "reason.text-only": ("“{column}” is taken as the text because it is the only column with longer texts ({length:,} characters on average).", "“{column}”是唯一含较长文本的列（平均 {length:,} 个字符），因此作为文本。"),
+    "reason.text-longest": ("“{column}” is taken as the text because its cells are the longest and differ most ({length:,} characters on average).", "“{column}”的内容最长、重复最少（平均 {length:,} 个字符），因此作为文本。"),
+    "reason.label-name": ("“{column}” is taken as the label because of its name; it has {distinct:,} different values.", "“{column}”从名称看是标签，有 {distinct:,} 种取值。"),
+    "reason.label-few": ("“{column}” is taken as the label because it has only {distinct:,} different, short values that repeat.", "“{column}”只有 {distinct:,} 种简短且重复出现的取值，因此作为标签。"),
+    "reason.split": ("“{column}” says which rows to hold back: its values are {found}.", "“{column}”标明了哪些行要预留，其取值为 {found}。"),
+    "reason.split-files": ("“{column}” says from which file a row came: training, validation or test.", "“{column}”标明每行来自哪个文件：训练、验证或测试。"),
+    "reason.chosen": ("“{column}” was chosen by you.", "“{column}”由你选定。"),
+    # split
+    "error.split-too-large": ("Holding back {validation:.0%} to steer by and {test:.0%} to judge by leaves too little to learn from. Choose shares of {limit:.0%} together at most.", "预留 {validation:.0%} 用于调整、{test:.0%} 用于评判，剩下可学的太少。两者合计请不超过 {limit:.0%}。"),
+    "error.split-values": ("Column “{column}” cannot say which rows to hold back: its values are {values}. Use the words train, validation and test, or choose no split column.", "“{column}”列无法说明哪些行要预留：其取值为 {values}。请使用“训练、验证、测试”（或 train、validation、test），或不选划分列。"),
+    "error.dataset-changed": ("Data set “{name}” is not the one this run was made with: its rows have changed. Start a new run on it.", "数据集“{name}”已不是这次训练所用的那一份：内容有变化。请用它新建训练。"),
+    # samples
+    "error.sample-unknown": ("There is no sample named “{name}”. Known: {known}.", "没有名为“{name}”的示例。可用：{known}。"),
+    "sample.tickets": ("Support tickets", "客服工单"),
+    "sample.tickets.about": ("3,000 made-up English messages to a web shop; learn which of 11 desks should answer. Synthetic: from a grammar, no real customers.", "3,000 条虚构的网店英文留言，学习该由 11 个部门中的哪一个回复。合成数据：由语法规则生成，没有真实客户。"),
+    "sample.languages": ("Which language?", "这是哪种语言？"),
+    "sample.languages.about": ("4,200 short phrases in 14 languages; learn to tell the language. Real: names of countries, languages and currencies from Unicode CLDR.", "14 种语言的 4,200 个短语，学习辨认语言。真实数据：来自 Unicode CLDR 的国家、语言和货币名称。"),
+    "sample.docs-topics": ("Topics of documentation", "文档主题"),
+    "sample.docs-topics.about": ("About 3,000 English passages on 12 topics of data science; learn to tell the topic. Real: documentation of scikit-learn and SciPy (BSD).", "约 3,000 段英文，涉及数据科学的 12 个主题，学习判断主题。真实数据：scikit-learn 与 SciPy 的文档（BSD 许可）。"),
+    "sample.english-docs": ("English technical prose", "英文技术文稿"),
+    "sample.english-docs.about": ("About 2 million characters to pretrain on. Real: Python's help (PSF licence) and the documentation of NumPy, SciPy, scikit-learn, pandas (BSD).", "约 200 万字符，可用于预训练。真实数据：Python 帮助（PSF 许可）以及 NumPy、SciPy、scikit-learn、pandas 的文档（BSD 许可）。"),
+    "sample.chinese-ui": ("Chinese program messages", "中文界面文字"),
+    "sample.chinese-ui.about": ("About 5,000 short Chinese texts to pretrain on. Real: JupyterLab's Chinese translation (BSD) and Chinese names from Unicode CLDR.", "约 5,000 条简短中文，可用于预训练。真实数据：JupyterLab 中文翻译（BSD 许可）和 Unicode CLDR 的中文名称。"),
+}
