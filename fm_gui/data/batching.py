@@ -1,0 +1,42 @@
+"""Which rows make up which step: pure functions of (seed, epoch, step), so a resume or another split changes nothing."""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+
+def generator(*key: int) -> np.random.Generator:
+    """A random generator that depends on ``key`` alone (counter-based: Salmon et al. 2011, Philox)."""
+    return np.random.Generator(np.random.Philox(np.random.SeedSequence(key)))
+
+
+def order(seed: int, epoch: int, rows: int) -> np.ndarray:
+    """The rows of one epoch in the order in which they are seen."""
+    return generator(seed, epoch).permutation(rows)
+
+
+def steps(seed: int, rows: int, batch_size: int, at: int) -> Iterator[tuple[int, int, np.ndarray]]:
+    """(global step, epoch, rows of that step) from step ``at`` on, without end; an epoch's last step may be smaller."""
+    per_epoch, seen, shuffled = -(-rows // batch_size), None, None
+    while True:
+        epoch, k = divmod(at, per_epoch)
+        if epoch != seen:
+            seen, shuffled = epoch, order(seed, epoch, rows)
+        yield at, epoch, shuffled[k * batch_size : (k + 1) * batch_size]
+        at += 1
+
+
+def micro_batches(rows: np.ndarray, lengths: np.ndarray, micro_tokens: int, micro_rows: int = 0) -> list[np.ndarray]:
+    """The rows of one step cut into micro-batches of like lengths.
+
+    At most ``micro_rows`` rows each; if that is 0, as many as keep rows x longest within ``micro_tokens``.
+    """
+    rows = rows[np.argsort(-lengths[rows], kind="stable")]
+    if micro_rows:
+        return [rows[i : i + micro_rows] for i in range(0, len(rows), micro_rows)]
+    cuts, start = [], 0
+    while start < len(rows):
+        fits = max(1, micro_tokens // max(1, int(lengths[rows[start]])))
+        cuts.append(rows[start : start + fits])
+        start += fits
+    return cuts
