@@ -1,0 +1,9 @@
+"""The models: what can be built, where it comes from, how text becomes numbers.
+
+    catalog.py     one literal table of architectures and sizes, exact parameter counts; no torch at import or in use
+    scratch.py     a new model from the catalog, seeded
+    hub.py         a model that exists: packaged, a run of the workspace, a folder, a hub id; and the list of starts
+    tokenizers.py  training a tokenizer on a person's text, its cache, how it cuts a sentence
+
+A model knows no task: a task names the transformers auto class (its head) that it needs.
+"""

@@ -1,0 +1,158 @@
+"""Causal language modelling: learn to write by predicting the next token (GPT-style pretraining, or continuing one)."""
+
+import numpy as np
+
+from fm_gui.config import ModelSpec, Settings, setting
+from fm_gui.tasks.base import Kind
+from fm_gui.tasks.language_modeling import LanguageModeling, block, packed_mask
+
+HEAD_VALUES = 2**26  # logits held at once (256 MB in fp32): beyond that the loss is computed in chunks
+
+
+class Options(Settings):
+    context: int = setting(0, "Context (tokens)", "How many tokens the model sees at once; more costs time and memory; 0 takes what suits the size.", ge=0, le=8192)
+
+
+class PredictOptions(Settings):
+    temperature: float = setting(0.8, "Temperature", "Higher writes more surprising text, lower more predictable; 0 always takes the likeliest token.", group="common", ge=0, le=5)
+    max_new_tokens: int = setting(120, "Length (tokens)", "Writing stops after this many tokens, or when the text ends by itself.", group="common", ge=1, le=4096)
+    top_p: float = setting(0.95, "Top-p", "Only the likeliest tokens that together reach this probability are considered; lower is safer, 1 considers all.", gt=0, le=1)
+    top_k: int = setting(50, "Candidates", "How many of the likeliest words are considered or shown.", ge=1, le=200)
+    repetition_penalty: float = setting(1.1, "Repetition penalty", "Above 1, tokens already written become less likely; too high makes text wander.", ge=1, le=3)
+    seed: int = setting(1, "Seed", "Every random choice comes from it: the same seed, data and settings give the same result.", ge=0, le=2**31 - 1)
+
+
+class CausalLM(LanguageModeling):
+    """GPT's next-token objective (Radford et al. 2018) on packed documents, each begun and ended by a border token."""
+
+    name = "causal-lm"
+    inputs = {"text": Kind.PROMPT}
+    output = Kind.STREAM
+    families = ("decoder",)
+    head = "AutoModelForCausalLM"
+    metric = "loss"
+    higher_is_better = False
+    Options = Options
+    PredictOptions = PredictOptions
+
+    def presets(self, model: ModelSpec, rows: int):
+        common = {"batch_size": 8, "dropout": 0.0, "schedule": "linear", "warmup": 0.05, "weight_decay": 0.1, "learning_rate": 1e-4, "epochs": 3, "patience": 6}
+        if model.start == "scratch":
+            common |= {"schedule": "wsd", "warmup": 0.03, "batch_size": 16, "learning_rate": 3e-3}
+            if model.architecture in ("", "nanochat"):
+                common |= {"optimizer": "muon", "learning_rate": 0.02, "weight_decay": 0.0}
+        return {name: common | {"minutes": minutes} for name, minutes in (("quick", 2.0), ("balanced", 10.0), ("best", 60.0))}
+
+    def documents(self, rows, processor, config):
+        begin, end = border(processor)
+        texts = processor([row["text"] for row in rows], add_special_tokens=False, truncation=False, verbose=False)["input_ids"]
+        return [[begin, *ids, end] for ids in texts]
+
+    def example(self, encoded, i, processor, config, labels):
+        from fm_gui.models.tokenizers import show_ids
+
+        pieces = show_ids(processor, encoded["input_ids"][i][: self.context(config) + 1])
+        return {"input": pieces[:-1], "target": "".join(piece for piece, _ in pieces[1:13]) + (" …" if len(pieces) > 13 else "")}
+
+    def collate(self, processor, stream, blocks, length, shift, key, config):
+        import torch
+
+        rows = [block(stream, int(b), length, shift, extra=1) for b in blocks]
+        tokens, documents = np.stack([row[0] for row in rows]), np.stack([row[1] for row in rows])
+        targets = tokens[:, 1:].copy()
+        targets[documents[:, 1:] != documents[:, :-1]] = -100  # nobody can know how the next document begins
+        return {
+            "input_ids": torch.from_numpy(tokens[:, :-1].copy()),
+            "targets": torch.from_numpy(targets),
+            "documents": torch.from_numpy(documents[:, :-1].copy()),
+            "positions": torch.from_numpy(np.stack([row[2] for row in rows])[:, :-1].copy()),
+        }
+
+    def loss_and_hits(self, model, batch):
+        import torch
+        from torch.utils.checkpoint import checkpoint
+
+        mask = packed_mask(model.config, batch["documents"], causal=True)
+        body = model.base_model(input_ids=batch["input_ids"], attention_mask=mask, position_ids=batch["positions"], use_cache=False)
+        hidden, targets = body.last_hidden_state.flatten(0, 1), batch["targets"].flatten()
+        hidden, targets = hidden[targets != -100], targets[targets != -100]
+        rows = max(1, HEAD_VALUES // model.config.vocab_size)
+        loss, hits = hidden.new_zeros((), dtype=torch.float32), 0
+        for h, t in zip(hidden.split(rows), targets.split(rows)):
+            # chunks after another, recomputed in the backward pass, so that the full logits never exist at once
+            part, right = checkpoint(next_token_loss, model, h, t, use_reentrant=False) if len(targets) > rows else next_token_loss(model, h, t)
+            loss, hits = loss + part, hits + right
+        return loss, hits, len(targets)
+
+    def metrics(self, model, processor, part, config, device, limit, beat):
+        loss, _ = self._mean_loss(model, processor, part, config, device, limit, beat)
+        tokens, size = len(part["input_ids"].values) - len(part), int(np.asarray(part["bytes"], np.int64).sum())
+        return {"loss": loss, "perplexity": float(np.exp(min(loss, 50))), "bits_per_byte": loss / np.log(2) * tokens / size}
+
+    def baselines(self, dataset, data, part):
+        from fm_gui.baselines import ngram_baselines
+
+        return ngram_baselines(data, part)
+
+    def samples(self, model, processor, part, config, device):
+        knobs = PredictOptions(max_new_tokens=48)
+        prompts = ["", *(processor.decode(part["input_ids"][i][1:9]) for i in range(min(2, len(part))))]
+        return [{"prompt": prompt, "text": list(self.predict(model, processor, [{"text": prompt}], knobs))[-1]} for prompt in prompts]
+
+    def predict(self, model, processor, inputs, knobs):
+        model.eval()
+        for one in inputs:
+            begin, _ = border(processor)
+            ids = [begin, *processor(str(one["text"]), add_special_tokens=False, verbose=False)["input_ids"]]
+            yield str(one["text"])
+            for written in write(model, processor, ids, knobs):
+                yield processor.decode(written[1:], skip_special_tokens=True).rstrip("\ufffd")  # half a character is not shown
+
+
+def border(processor) -> tuple[int, int]:
+    """(token that begins a document, token that ends it): bos and eos, one standing in where the other is missing."""
+    begin, end = processor.bos_token_id, processor.eos_token_id
+    return (end if begin is None else begin), (begin if end is None else end)
+
+
+def next_token_loss(model, hidden, targets):
+    """(sum of cross-entropies, number of exact hits) of ``hidden`` (tokens x width) against ``targets`` (tokens)."""
+    import torch.nn.functional as F
+
+    logits = model.get_output_embeddings()(hidden).float()
+    cap = getattr(model.config, "final_logit_softcapping", None)
+    if cap:
+        logits = cap * (logits / cap).tanh()
+    return F.cross_entropy(logits, targets, reduction="sum"), (logits.detach().argmax(-1) == targets).sum()
+
+
+def write(model, processor, ids: list[int], knobs: PredictOptions):
+    """Continue ``ids`` token by token: yields all ids so far. Sampling has its own generator; temperature 0 is greedy."""
+    import torch
+    from transformers import (
+        DynamicCache,
+        LogitsProcessorList,
+        RepetitionPenaltyLogitsProcessor,
+        TemperatureLogitsWarper,
+        TopKLogitsWarper,
+        TopPLogitsWarper,
+    )
+
+    adjust = LogitsProcessorList([RepetitionPenaltyLogitsProcessor(knobs.repetition_penalty)] if knobs.repetition_penalty > 1 else [])
+    if knobs.temperature > 0:
+        adjust += [TemperatureLogitsWarper(knobs.temperature), TopKLogitsWarper(knobs.top_k), TopPLogitsWarper(knobs.top_p)]
+    dice = torch.Generator(model.device).manual_seed(knobs.seed)
+    context, end = model.config.max_position_embeddings, border(processor)[1]
+    cache, fresh = DynamicCache(config=model.config), ids[-context:]
+    with torch.inference_mode():
+        for _ in range(knobs.max_new_tokens):
+            if cache.get_seq_length() + len(fresh) > context:
+                # the window is full: go on from its newer half, as the model knows no later positions
+                cache, fresh = DynamicCache(config=model.config), ids[-max(1, context // 2) :]
+            logits = model(input_ids=torch.tensor([fresh], device=model.device), past_key_values=cache, use_cache=True).logits[:, -1].float()
+            scores = adjust(torch.tensor([ids], device=model.device), logits)
+            token = int(scores.argmax(-1) if knobs.temperature == 0 else torch.multinomial(scores.softmax(-1), 1, generator=dice))
+            if token == end:
+                return
+            ids, fresh = [*ids, token], [token]
+            yield ids

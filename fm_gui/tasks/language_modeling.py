@@ -1,0 +1,155 @@
+"""What masked and causal language modelling share: documents packed into blocks, none seeing another.
+
+All documents of a part stand after each other; a block is ``length`` tokens of that stream. Positions restart at each
+document, and attention stays inside it (block-diagonal mask), so packing changes the speed, not what is learned:
+Krell et al. 2021, "Efficient Sequence Packing without Cross-contamination".
+"""
+
+import numpy as np
+
+from fm_gui.errors import UserError
+from fm_gui.tasks.base import Kind, Step, Task
+
+
+def blocks_in(tokens: int, length: int) -> int:
+    """Whole blocks in a stream, the last one possibly short; at least 1."""
+    return max(1, -(-tokens // length))
+
+
+def block(stream, number: int, length: int, shift: int = 0, extra: int = 0):
+    """(tokens, document numbers, positions), each ``length + extra`` long, of block ``number``.
+
+    The stream is read as a ring, so every block is full and every token is seen once an epoch whatever the shift.
+    The end of the ring starts a document anew: positions never run on from the last document into the first.
+    """
+    total = len(stream.values)
+    at = (np.arange(length + extra) + number * length + shift) % total
+    document = np.searchsorted(stream.offsets, at, side="right") - 1
+    # a document cut by the block's start counts its positions from there, as the model never saw what stood before
+    begins = np.flatnonzero(np.r_[True, (document[1:] != document[:-1]) | (at[1:] < at[:-1])])
+    starts = np.zeros(len(at), np.int64)
+    starts[begins] = begins
+    positions = np.arange(len(at)) - np.maximum.accumulate(starts)
+    return np.asarray(stream.values[at], np.int64), np.cumsum(positions == 0), positions
+
+
+def packed_mask(config, documents, causal: bool):
+    """Attention mask (rows, 1, length, length), True where a token may look: its own document (and, causal, its past).
+
+    ``documents`` (rows x length). Models with local layers (ModernBERT) get one mask a layer type. None if the
+    model's own causal mask says the same, which is faster.
+    """
+    import torch
+
+    same = documents[:, :, None] == documents[:, None, :]
+    if causal:
+        if bool((documents == documents[:, :1]).all()):
+            return None
+        same &= torch.ones(same.shape[-2:], dtype=torch.bool, device=same.device).tril()
+    mask = same[:, None]
+    if "sliding_attention" in (getattr(config, "layer_types", None) or ()) and not causal:
+        places = torch.arange(documents.shape[1], device=documents.device)
+        near = (places[:, None] - places[None, :]).abs() <= config.local_attention // 2
+        return {"full_attention": mask, "sliding_attention": mask & near}
+    return mask
+
+
+class LanguageModeling(Task):
+    """Base of the two language-modelling tasks: one text column, blocks as items of a batch."""
+
+    columns = {"text": Kind.TEXT}
+
+    def check(self, data):
+        if data.spec.rows and not len(data.parts()["train"]):
+            raise UserError("no-usable-rows", name=data.spec.name)
+
+    def check_prepared(self, data, config):
+        tokens, needed = len(data["train"]["input_ids"].values), 2 * self.context(config)
+        if tokens < needed:
+            raise UserError("text-too-short", name=config.data.name, tokens=tokens, needed=needed)
+
+    def complete(self, options, model, workspace):
+        from fm_gui.models import hub
+        from fm_gui.models.catalog import get_architecture
+
+        if options["context"]:
+            return options
+        if model.start == "scratch":
+            return options | {"context": get_architecture(model.architecture).size(model.size).context}
+        return options | {"context": min(256, hub.load_tokenizer(workspace, model.start).model_max_length)}
+
+    def context(self, config) -> int:
+        """Tokens in a block."""
+        return config.options["context"]
+
+    def limit(self, config):
+        return self.context(config)
+
+    def build(self, config, labels, processor, workspace):
+        return self.make(config, processor, workspace)
+
+    def documents(self, rows, processor, config) -> list[list[int]]:
+        """The token ids of each row's text, with the special tokens that the task puts around a document."""
+        raise NotImplementedError
+
+    def encode(self, rows, processor, config, labels):
+        return {"input_ids": self.documents(rows, processor, config), "bytes": [len(row["text"].encode()) for row in rows]}
+
+    def steps_per_epoch(self, part, config):
+        return -(-blocks_in(len(part["input_ids"].values), self.context(config)) // config.train.batch_size)
+
+    def batches(self, processor, part, config, at, micro_tokens):
+        from fm_gui.data.batching import generator, micro_batches, steps
+
+        train, stream, length = config.train, part["input_ids"], self.context(config)
+        blocks, per_epoch = blocks_in(len(stream.values), length), self.steps_per_epoch(part, config)
+        lengths = np.full(blocks, length)
+        for index, epoch, mine in steps(train.seed, blocks, train.batch_size, at):
+            # each epoch cuts the stream elsewhere, so that the same text comes in other blocks
+            shift = int(generator(train.seed, epoch, 1).integers(length))
+            cuts = micro_batches(mine, lengths, micro_tokens, train.micro_batch_size)
+            micro = [self.collate(processor, stream, cut, length, shift, (train.seed, epoch), config) for cut in cuts]
+            yield Step(index, (index + 1) / per_epoch, micro)
+
+    def eval_batches(self, processor, part, config, micro_tokens, limit):
+        """Micro-batches over (``limit`` evenly spread) blocks of a part, always the same."""
+        from fm_gui.data.batching import micro_batches
+        from fm_gui.tasks.text_classification import spread
+
+        stream, length = part["input_ids"], self.context(config)
+        length = min(length, len(stream.values))
+        # only whole blocks: the ring would else count the first tokens twice
+        blocks = spread(max(1, len(stream.values) // length), limit)
+        for cut in micro_batches(blocks, np.full(int(blocks.max()) + 1, length), micro_tokens, 0):
+            yield self.collate(processor, stream, cut, length, 0, (config.train.seed, 2**31), config)
+
+    def collate(self, processor, stream, blocks, length, shift, key, config):
+        """Blocks as a micro-batch of tensors; random choices depend on ``key`` and the block alone."""
+        raise NotImplementedError
+
+    def _mean_loss(self, model, processor, part, config, device, limit, beat):
+        """(mean loss in nats, sums of what else ``loss_and_hits`` counts, items) over a part."""
+        import torch
+
+        total = hits = items = 0.0
+        model.eval()
+        with torch.inference_mode():
+            for batch in self.eval_batches(processor, part, config, 4096, limit):
+                batch = {key: value.to(device) for key, value in batch.items()}
+                loss, right, count = self.loss_and_hits(model, batch)
+                total, hits, items = total + float(loss), hits + float(right), items + count
+                beat()
+        return total / max(1, items), hits / max(1, items)
+
+    def loss(self, model, batch):
+        loss, _, count = self.loss_and_hits(model, batch)
+        return loss, count
+
+    def loss_and_hits(self, model, batch):
+        """(sum of losses, number predicted exactly, number of predicted tokens)."""
+        raise NotImplementedError
+
+    def toy(self):
+        animals = ["cat", "dog", "hen", "cow"]
+        places = ["in the house", "on the hill", "by the river", "under the old tree"]
+        return [{"text": f"The {a} sleeps {p} and dreams of a warm day. The {a} is {p} again tomorrow. " * 12} for a in animals for p in places]

@@ -1,0 +1,218 @@
+"""Text classification: a text in, one of the person's classes out (fine-tuning a pretrained model, or from scratch)."""
+
+from typing import Literal
+
+import numpy as np
+
+from fm_gui.config import ModelSpec, RunConfig, Settings, setting
+from fm_gui.errors import UserError
+from fm_gui.tasks.base import Kind, Step, Task
+
+
+class Options(Settings):
+    max_length: int = setting(128, "Longest text (tokens)", "Longer texts are cut here; longer limits see more but cost time and memory.", ge=4, le=8192)
+    class_weights: Literal["none", "balanced"] = setting("none", "Class weights", "Balanced makes rare classes count as much as common ones; it finds more of the rare at the price of some false alarms.")
+    label_smoothing: float = setting(0.0, "Label smoothing", "Asks the model to stay a little unsure; more is gentler on wrong labels.", ge=0, lt=1)
+
+
+class TextClassification(Task):
+    """Fine-tuning as in BERT (Devlin et al. 2019): a linear head on the encoder, all weights trained."""
+
+    name = "text-classification"
+    columns = {"text": Kind.TEXT, "label": Kind.LABEL}
+    inputs = {"text": Kind.TEXT}
+    output = Kind.LABEL
+    families = ("encoder", "decoder")
+    head = "AutoModelForSequenceClassification"
+    metric = "macro_f1"
+    higher_is_better = True
+    name_of_default_start = "minilm"
+    Options = Options
+
+    def presets(self, model: ModelSpec, rows: int):
+        names = ("quick", "balanced", "best")
+        if model.start == "scratch":
+            common = {"batch_size": 32, "learning_rate": 1e-3, "dropout": 0.1}
+            return {name: common | {"epochs": epochs} for name, epochs in zip(names, (3, 10, 25))}
+        common = {"batch_size": 16, "learning_rate": 4e-4 if model.start == "minilm" else 5e-5}  # a small model takes large steps
+        if model.start.startswith("run:"):
+            common["learning_rate"] = 3e-4
+        epochs = (1, 3, 8) if rows >= 1_000 else (3, 6, 12)
+        # without dropout a step is 1.4 times as fast on a CPU; it pays only when the same rows come again and again
+        return {name: common | {"epochs": n, "dropout": p} for name, n, p in zip(names, epochs, (0.0, 0.0, 0.1))}
+
+    def check(self, data):
+        counts = data.label_counts()
+        rows = sum(counts.values())
+        if not rows:
+            raise UserError("no-usable-rows", name=data.spec.name)
+        column = data.spec.roles["label"].column
+        if len(counts) < 2:
+            raise UserError("one-class", column=column, label=next(iter(counts)))
+        if rows < len(counts) * 2 or len(counts) > max(2, rows // 2):
+            raise UserError("too-many-classes", column=column, classes=len(counts), rows=rows)
+
+    def labels(self, data):
+        return sorted(data.label_counts())
+
+    def complete(self, options, model, workspace):
+        from fm_gui.models import hub
+
+        if model.start == "scratch" or options["max_length"] != Options.model_fields["max_length"].default:
+            return options
+        return options | {"max_length": min(options["max_length"], hub.load_tokenizer(workspace, model.start).model_max_length)}
+
+    def limit(self, config):
+        return config.options["max_length"]
+
+    def build(self, config: RunConfig, labels, processor, workspace):
+        names = {"num_labels": len(labels), "id2label": dict(enumerate(labels)), "label2id": {name: i for i, name in enumerate(labels)}}
+        return self.make(config, processor, workspace, **names)
+
+    def encode(self, rows, processor, config, labels):
+        limit = self.limit(config)
+        # one token over the limit is enough to know that a text is cut, without tokenising all of it twice
+        over = processor([row["text"] for row in rows], truncation=True, max_length=limit + 1)["input_ids"]
+        cut = [len(ids) > limit for ids in over]
+        again = iter(processor([r["text"] for r, c in zip(rows, cut) if c], truncation=True, max_length=limit)["input_ids"] if any(cut) else [])
+        encoded = {"input_ids": [next(again) if c else ids for ids, c in zip(over, cut)], "cut": [int(c) for c in cut]}
+        if "label" in rows[0]:
+            index = {name: i for i, name in enumerate(labels)}
+            encoded["label"] = [index[row["label"]] for row in rows]
+        return encoded
+
+    def example(self, encoded, i, processor, config, labels):
+        from fm_gui.models.tokenizers import show_ids
+
+        return {"input": show_ids(processor, encoded["input_ids"][i]), "target": labels[encoded["label"][i]]}
+
+    # -- batches: rows, shuffled per epoch
+
+    def steps_per_epoch(self, part, config):
+        return -(-len(part) // config.train.batch_size)
+
+    def batches(self, processor, part, config, at, micro_tokens):
+        from fm_gui.data.batching import micro_batches, steps
+
+        train, per_epoch = config.train, self.steps_per_epoch(part, config)
+        weights = self._weights(part, config)
+        lengths = part["input_ids"].lengths
+        for index, _, rows in steps(train.seed, len(part), train.batch_size, at):
+            cuts = micro_batches(rows, lengths, micro_tokens, train.micro_batch_size)
+            yield Step(index, (index + 1) / per_epoch, [self._collate(processor, part, cut, weights, config) for cut in cuts])
+
+    def _weights(self, part, config):
+        """Weight of each class, mean 1 over the rows: n / (classes x count)."""
+        if config.options["class_weights"] == "none":
+            return None
+        counts = np.bincount(part["label"])
+        return (len(part) / (len(counts) * np.maximum(counts, 1))).astype(np.float32)
+
+    def _collate(self, processor, part, rows, weights, config):
+        import torch
+
+        batch = pad([part["input_ids"][i] for i in rows], processor)
+        if "label" in part.columns:
+            labels = part["label"][rows]
+            batch["labels"] = torch.from_numpy(np.asarray(labels, np.int64))
+            batch["weights"] = torch.from_numpy(weights[labels]) if weights is not None else torch.ones(len(rows))
+            batch["smoothing"] = config.options["label_smoothing"]
+        return batch
+
+    def loss(self, model, batch):
+        import torch.nn.functional as F
+
+        logits = model(input_ids=batch["input_ids"], attention_mask=batch["attention_mask"]).logits
+        losses = F.cross_entropy(logits.float(), batch["labels"], reduction="none", label_smoothing=batch["smoothing"])
+        return (losses * batch["weights"]).sum(), len(losses)
+
+    # -- judging
+
+    def _probabilities(self, model, processor, sequences, device, beat=lambda: None, micro_tokens=2048):
+        """Class probabilities (rows x classes, float32), computed in batches of like length, in the given order."""
+        import torch
+
+        from fm_gui.data.batching import micro_batches
+
+        lengths = np.array([len(ids) for ids in sequences])
+        result = np.zeros((len(sequences), model.config.num_labels), np.float32)
+        model.eval()
+        with torch.inference_mode():
+            for rows in micro_batches(np.arange(len(sequences)), lengths, micro_tokens):
+                batch = {key: value.to(device) for key, value in pad([sequences[i] for i in rows], processor).items()}
+                result[rows] = model(**batch).logits.float().softmax(-1).cpu().numpy()
+                beat()
+        return result
+
+    def metrics(self, model, processor, part, config, device, limit, beat):
+        from sklearn.metrics import accuracy_score, f1_score
+
+        rows = spread(len(part), limit)
+        truth = np.asarray(part["label"])[rows]
+        chances = self._probabilities(model, processor, [part["input_ids"][i] for i in rows], device, beat)
+        guess = chances.argmax(-1)
+        loss = -np.log(np.maximum(chances[np.arange(len(truth)), truth], 1e-12)).mean()
+        return {
+            "loss": float(loss),
+            "accuracy": float(accuracy_score(truth, guess)),
+            "macro_f1": float(f1_score(truth, guess, average="macro", zero_division=0)),
+        }
+
+    def report(self, model, processor, part, config, device, labels, texts):
+        from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
+
+        truth = np.asarray(part["label"])
+        chances = self._probabilities(model, processor, [part["input_ids"][i] for i in range(len(part))], device)
+        guess = chances.argmax(-1)
+        indices = np.arange(len(labels))
+        precision, recall, f1, rows = precision_recall_fscore_support(truth, guess, labels=indices, zero_division=0)
+        wrong = sorted(np.flatnonzero(guess != truth), key=lambda i: -chances[i, guess[i]])[:200]
+        return {
+            "per_class": [
+                {"label": name, "precision": float(precision[i]), "recall": float(recall[i]), "f1": float(f1[i]), "rows": int(rows[i])}
+                for i, name in enumerate(labels)
+            ],
+            "confusion": {"labels": labels, "matrix": confusion_matrix(truth, guess, labels=indices).tolist()},
+            "mistakes": [
+                {"row": int(part.rows[i]) + 1, "text": texts[i][:500], "label": labels[truth[i]], "predicted": labels[guess[i]], "probability": float(chances[i, guess[i]])}
+                for i in wrong
+            ],
+        }
+
+    def baselines(self, dataset, data, part):
+        from fm_gui.baselines import classification_baselines
+
+        return classification_baselines(dataset, data, part)
+
+    # -- using
+
+    def predict(self, model, processor, inputs, knobs):
+        ids = processor([str(one["text"]) for one in inputs], truncation=True)["input_ids"]  # at model_max_length, set when it was saved
+        names = model.config.id2label
+        for chances in self._probabilities(model, processor, ids, model.device):
+            ranked = sorted(((names[i], float(p)) for i, p in enumerate(chances)), key=lambda pair: -pair[1])
+            yield {"label": ranked[0][0], "scores": dict(ranked)}
+
+    def toy(self):
+        good = ["a joy to use", "works very well", "lovely and quick", "happy with it", "great value", "so pretty", "I like it a lot", "very good"]
+        bad = ["broke at once", "waste of money", "slow and ugly", "never again", "does not work", "awful smell", "very bad", "I want it gone"]
+        return [{"text": text, "label": label} for pair in zip(good, bad) for text, label in zip(pair, ("good", "bad"))]
+
+
+def pad(sequences, processor):
+    """Token sequences as ``input_ids`` and ``attention_mask`` (rows x longest), padded on the right."""
+    import torch
+
+    longest = max(1, max(map(len, sequences)))
+    ids = torch.full((len(sequences), longest), processor.pad_token_id, dtype=torch.long)
+    mask = torch.zeros_like(ids)
+    for i, sequence in enumerate(sequences):
+        ids[i, : len(sequence)] = torch.from_numpy(np.array(sequence, np.int64))
+        mask[i, : len(sequence)] = 1
+    return {"input_ids": ids, "attention_mask": mask}
+
+
+def spread(count: int, limit: int | None) -> np.ndarray:
+    """At most ``limit`` of ``count`` rows, evenly spread: the same ones every time."""
+    return np.arange(count) if limit is None or count <= limit else np.linspace(0, count - 1, limit).astype(np.int64)
+
