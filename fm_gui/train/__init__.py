@@ -1,0 +1,1 @@
+"""Training: the worker process and its one loop."""
