@@ -1,0 +1,187 @@
+"""Before a run starts: its whole configuration, checked, and what will happen, computed from the real data."""
+
+import math
+import shlex
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.metadata import version
+from typing import Any
+
+from fm_gui import machine
+from fm_gui.config import ModelSpec, RunConfig, TrainSettings, parse
+from fm_gui.errors import UserError
+from fm_gui.runs import Run
+from fm_gui.tasks import get_task
+from fm_gui.workspace import Workspace
+
+EPOCHS_IN_A_BUDGET = 100  # a time budget on little data ends here: more would only learn by heart
+CHECKS = 12  # of the validation part in a run, if not set
+PACKAGES = ("torch", "transformers", "tokenizers", "datasets", "numpy", "gradio")
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What will happen. ``steps`` is None where a time budget decides it by measuring at the start."""
+
+    rows: dict[str, int]
+    steps: int | None
+    steps_per_epoch: int
+    parameters: int
+    tokens_per_step: int
+    examples: list[dict[str, Any]]  # {"input": [(piece, id), ...], "target": str}
+    truncated: int  # training rows longer than the limit
+    unreadable: int  # rows of the file that could not be read
+    warnings: list[tuple[str, dict[str, Any]]]  # (key of the table of words, values)
+    command: str
+
+
+def make_config(
+    workspace: Workspace, *, task: str, data: str, start: str = "", architecture: str = "", size: str = "5m", vocab_size: int = 0,
+    preset: str = "balanced", minutes: float | None = None, train: dict[str, Any] | None = None, options: dict[str, Any] | None = None,
+) -> RunConfig:  # fmt: skip
+    """A whole run's configuration: the preset's values, overridden by ``minutes``, ``train`` and ``options``.
+
+    Raises UserError for an unknown task, data set, start or setting, a value outside its limits, a missing role, and
+    data that cannot teach the task.
+    """
+    from fm_gui.data.dataset import Dataset
+    from fm_gui.models import catalog, hub
+
+    kind, dataset = get_task(task), Dataset(workspace, data)
+    missing = [role for role in kind.columns if role not in dataset.spec.roles]
+    if missing:
+        raise UserError("role-missing", name=data, roles=", ".join(missing), columns=", ".join(c.name for c in dataset.spec.columns))
+    kind.check(dataset)
+    start = start or default_start(kind)
+    if start == "scratch":
+        architecture = architecture or catalog.recommended(kind.head).name
+        catalog.get_architecture(architecture).size(size)
+    else:
+        hub.check(workspace, start, kind.head)
+        architecture = ""
+    model = parse(ModelSpec, {"start": start, "architecture": architecture, "size": size, "vocab_size": vocab_size})
+    presets = kind.presets(model, dataset.spec.rows)
+    if preset not in presets:
+        raise UserError("setting-choice", name="preset", value=str(preset), limit=", ".join(presets))
+    asked = dict(train or {})
+    values = {"preset": preset} | presets[preset] | asked
+    if minutes is not None:
+        values["minutes"] = minutes
+    elif asked.keys() & {"epochs", "max_steps"} and "minutes" not in asked:
+        values["minutes"] = None  # who counts epochs or steps does not want the preset's clock
+    chosen = parse(TrainSettings, values)
+    if chosen.device not in ("auto", "cpu"):  # asking costs the import of torch
+        machine.pick(chosen.device)
+    return RunConfig(
+        task=task, data=dataset.spec, model=model, train=chosen,
+        options=kind.complete(parse(kind.Options, options or {}).model_dump(), model, workspace), versions={name: version(name) for name in PACKAGES},
+    )  # fmt: skip
+
+
+def default_start(task) -> str:
+    """What training starts from unless the person says otherwise: a packaged model, or scratch where none fits."""
+    from fm_gui.models.catalog import PACKAGED
+
+    if task.name_of_default_start in PACKAGED:
+        return task.name_of_default_start
+    return "scratch"
+
+
+def start(workspace: Workspace, config: RunConfig, name: str = "") -> Run:
+    """Make the run and start its worker. Raises UserError if ``name`` is taken."""
+    run = workspace.new_run(config, name)
+    run.start()
+    return run
+
+
+def steps_of(train: TrainSettings, per_epoch: int) -> int:
+    """Steps by epochs, or for a time budget the most that it may take."""
+    steps = per_epoch * EPOCHS_IN_A_BUDGET if train.minutes else math.ceil(train.epochs * per_epoch)
+    return max(1, min(steps, train.max_steps or steps))
+
+
+def check_every(train: TrainSettings, steps: int, per_epoch: int) -> int:
+    """Steps between two checks of the validation part: CHECKS a run, fewer when it is short of epochs."""
+    checks = CHECKS if train.minutes else min(CHECKS, max(2, round(2 * steps / per_epoch)))
+    return train.eval_every or max(1, math.ceil(steps / checks))
+
+
+def plan(workspace: Workspace, config: RunConfig, progress: Callable[[int, int], None] | None = None) -> Plan:
+    """What ``config`` will do, from its real data and tokenizer (both cached, so the run finds them ready).
+
+    Raises UserError if the data cannot teach the task (text too short, ...).
+    """
+    import numpy as np
+
+    from fm_gui.data.dataset import Dataset
+    from fm_gui.data.prepare import prepare
+
+    task, dataset = get_task(config.task), Dataset(workspace, config.data.name, config.data)
+    processor = task.processor(config, dataset, workspace)
+    data = prepare(workspace, config, task, dataset, processor, progress)
+    task.check_prepared(data, config)
+    train, per_epoch = config.train, task.steps_per_epoch(data["train"], config)
+    steps = None if train.minutes else steps_of(train, per_epoch)
+    first = dataset.rows(data["train"].rows[:3])
+    encoded = task.encode(first, processor, config, data.labels)
+    tokens = data["train"]["input_ids"]
+    truncated = int(np.asarray(data["train"].columns["cut"]).sum()) if "cut" in data["train"].columns else 0
+    unknown = float((tokens.values[:1_000_000] == processor.unk_token_id).mean()) if processor.unk_token_id is not None else 0.0
+    parameters = count_parameters(workspace, config, processor, len(data.labels))
+    return Plan(
+        rows={name: len(part) for name, part in data.parts.items()},
+        steps=steps, steps_per_epoch=per_epoch, parameters=parameters,
+        tokens_per_step=math.ceil(len(tokens.values) / per_epoch),
+        examples=[task.example(encoded, i, processor, config, data.labels) for i in range(len(first))],
+        truncated=truncated, unreadable=len(config.data.skipped),
+        warnings=_warnings(config, dataset, data, steps, truncated, unknown, parameters),
+        command=command(config),
+    )  # fmt: skip
+
+
+def _warnings(config, dataset, data, steps, truncated, unknown, parameters) -> list[tuple[str, dict[str, Any]]]:
+    from fm_gui.models.catalog import size_hint
+
+    rows, found = len(data["train"]), []
+    if steps is not None and steps < 50:
+        found.append(("plan.few-steps", {"steps": steps}))
+    if truncated:
+        found.append(("plan.truncated", {"rows": truncated, "share": round(100 * truncated / rows), "limit": config.options["max_length"]}))
+    if unknown > 0.03:
+        found.append(("plan.unknown-tokens", {"share": round(100 * unknown)}))
+    if config.data.skipped:
+        found.append(("plan.unreadable", {"rows": len(config.data.skipped)}))
+    if len(data["test"]) < 30:
+        found.append(("plan.small-test", {"rows": len(data["test"])}))
+    if config.model.start == "scratch":
+        hint = size_hint(parameters, sum(len(text.encode()) for text in dataset.texts("train")))
+        found += [hint] if hint else []
+    return found
+
+
+def count_parameters(workspace: Workspace, config: RunConfig, processor, labels: int) -> int:
+    """Trainable parameters of the model that will be trained."""
+    from fm_gui.models import catalog, hub
+
+    task = get_task(config.task)
+    if config.model.start != "scratch":
+        return hub.count_parameters(hub.resolve(workspace, config.model.start))
+    architecture = catalog.get_architecture(config.model.architecture)
+    return architecture.parameters(config.model.size, len(processor), task.limit(config), task.head, max(labels, 2))
+
+
+def command(config: RunConfig) -> str:
+    """The command line that starts the same run."""
+    task, model = get_task(config.task), config.model
+    words = ["fm-gui", "train", "--task", task.name, "--data", config.data.name]
+    words += ["--model", f"{model.architecture}:{model.size}" if model.start == "scratch" else model.start]
+    words += ["--preset", config.train.preset]
+    usual = TrainSettings(**{"preset": config.train.preset} | task.presets(model, config.data.rows)[config.train.preset])
+    changed = {k: v for k, v in config.train if v != getattr(usual, k) and k not in ("preset", "minutes")}
+    if config.train.minutes is not None and (config.train.minutes != usual.minutes or changed.keys() & {"epochs", "max_steps"}):
+        words += ["--minutes", f"{config.train.minutes:g}"]
+    changed |= {k: v for k, v in config.options.items() if v != task.Options.model_fields[k].default}
+    changed |= {"vocab_size": model.vocab_size} if model.vocab_size else {}
+    for name, value in changed.items():
+        words += ["--set", f"{name}={'' if value is None else value}"]
+    return shlex.join(words)
