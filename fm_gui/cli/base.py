@@ -1,0 +1,130 @@
+"""What all verbs share: the language, the options that every verb takes, and how things are printed.
+
+Results go to stdout; progress, hints and problems to stderr, so that a pipe gets results only.
+"""
+
+import json
+import os
+import sys
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from fm_gui.errors import UserError
+from fm_gui.text import say
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from fm_gui.workspace import Workspace
+
+
+def language(environment: Mapping[str, str]) -> str:
+    """ "zh" or "en": FM_GUI_LANG if set, else what the locale's variables say, in the order the C library reads them."""
+    for name in ("FM_GUI_LANG", "LC_ALL", "LC_MESSAGES", "LANG"):
+        if chosen := environment.get(name):
+            return "zh" if chosen.lower().startswith("zh") else "en"
+    return "en"
+
+
+LANG = language(os.environ)
+
+
+def tell(key: str, **values) -> str:
+    """The sentence ``key`` in the language of this terminal."""
+    return say(key, LANG, **values)
+
+
+Folder = Annotated[Path | None, typer.Option("--workspace", metavar="DIR", help=tell("cli.option.workspace"))]
+AsJson = Annotated[bool, typer.Option("--json", help=tell("cli.option.json"))]
+RunName = Annotated[str, typer.Argument(metavar="RUN", help=tell("cli.option.run"))]
+
+
+def opened(folder: Path | None) -> "Workspace":
+    """The workspace asked for, else this user's own."""
+    from fm_gui.workspace import Workspace
+
+    return Workspace(folder) if folder else Workspace.default()
+
+
+def pairs(given: Iterable[str], option: str) -> dict[str, str]:
+    """["a=1", "b=2"] as a dict. Raises UserError for an entry without "="."""
+    found = {}
+    for item in given:
+        name, equals, value = item.partition("=")
+        if not equals or not name.strip():
+            raise UserError("cli-pair", option=option, given=item)
+        found[name.strip()] = value.strip()
+    return found
+
+
+# -- printing
+
+
+def plain(text: Any) -> str:
+    """``text`` without control characters: what comes from a file or a model must not steer the terminal."""
+    return "".join(c if c.isprintable() or c in "\n\t" else "\ufffd" for c in str(text))
+
+
+def console(*, stderr: bool = False) -> "Console":
+    """A console that prints data as it is; wide when piped, so that nothing is cut."""
+    from rich.console import Console
+
+    terminal = (sys.stderr if stderr else sys.stdout).isatty()
+    return Console(stderr=stderr, markup=False, emoji=False, highlight=False, width=None if terminal else 200)
+
+
+def put(text: str = "") -> None:
+    """One line of result."""
+    typer.echo(plain(text))
+
+
+def put_json(value: Any) -> None:
+    """One JSON document."""
+    typer.echo(json.dumps(value, ensure_ascii=False, indent=1))
+
+
+def put_note(text: str) -> None:
+    """One line beside the result: progress, a hint."""
+    typer.echo(plain(text), err=True)
+
+
+def put_problem(sentence: str) -> None:
+    """What went wrong, in red on a terminal."""
+    typer.secho(plain(sentence), fg=typer.colors.RED, err=True)
+
+
+def put_table(headers: list[str], rows: Iterable[Iterable[Any]]) -> None:
+    """Aligned columns; East Asian characters count as two."""
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for header in headers:
+        table.add_column(header, overflow="fold")
+    for row in rows:
+        table.add_row(*(plain(cell) for cell in row))
+    console().print(table)
+
+
+# -- values as text
+
+
+def duration(seconds: float) -> str:
+    """ "12 s", "4 min 10 s" or "2 h 5 min"."""
+    whole = round(seconds)
+    if whole < 60:
+        return tell("time.seconds", s=whole)
+    if whole < 3600:
+        return tell("time.minutes", m=whole // 60, s=whole % 60)
+    return tell("time.hours", h=whole // 3600, m=whole % 3600 // 60)
+
+
+def number(value: float | None) -> str:
+    """Three significant digits for a fraction, thousands separated for a count, "-" for none."""
+    from fm_gui.scores import number as significant
+
+    if value is None:
+        return "-"
+    return f"{value:,}" if isinstance(value, int) else significant(value)

@@ -1,0 +1,129 @@
+"""`fm-gui train`: from a data set and a model to a run."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from fm_gui.cli.base import AsJson, Folder, number, opened, pairs, put, put_json, put_note, tell
+from fm_gui.cli.follow import finish, follow
+from fm_gui.errors import UserError
+
+if TYPE_CHECKING:
+    from fm_gui.plan import Plan
+    from fm_gui.workspace import Workspace
+
+
+def train(
+    data: Annotated[str, typer.Option(metavar="NAME", help=tell("cli.option.data"))],
+    task: Annotated[str, typer.Option(help=tell("cli.option.task"))] = "",
+    model: Annotated[str, typer.Option(help=tell("cli.option.model"))] = "",
+    preset: Annotated[str, typer.Option(metavar="quick|balanced|best", help=tell("cli.option.preset"))] = "balanced",
+    minutes: Annotated[float | None, typer.Option(help=tell("cli.option.minutes"))] = None,
+    settings: Annotated[list[str] | None, typer.Option("--set", metavar="SETTING=VALUE", help=tell("cli.option.set"))] = None,
+    name: Annotated[str, typer.Option(metavar="RUN", help=tell("cli.option.run-name"))] = "",
+    wait: Annotated[bool, typer.Option("--wait", help=tell("cli.option.wait"))] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help=tell("cli.option.dry-run"))] = False,
+    workspace: Folder = None,
+    as_json: AsJson = False,
+) -> None:
+    from fm_gui import plan
+
+    space = opened(workspace)
+    asked = arguments(space, task=task, data=data, model=model, preset=preset, minutes=minutes, settings=pairs(settings or [], "--set"))
+    config = plan.make_config(space, **asked)
+    if dry_run:
+        return put_plan(plan.plan(space, config), as_json)
+    run = plan.start(space, config, name)
+    if not wait:
+        if as_json:
+            return put_json({"run": run.id, "folder": str(run.path)})
+        put(run.id)
+        return put_note(tell("cli.train.started", run=run.id))
+    put_note(tell("cli.train.waiting", run=run.id))
+    raise typer.Exit(finish(run, follow(run, quiet=as_json), as_json))
+
+
+def arguments(space: "Workspace", *, task: str, data: str, model: str, preset: str, minutes: float | None, settings: dict[str, str]) -> dict:
+    """What was typed as the keyword arguments of ``plan.make_config``.
+
+    Without a task it is the first that this data can teach. ``--set`` takes training settings, the model's and the
+    task's own alike. Raises UserError naming the known ones for any other.
+    """
+    from fm_gui.config import ModelSpec, TrainSettings
+    from fm_gui.tasks import get_task
+
+    learned = get_task(task or first_task(space, data))
+    start, architecture, size = read_model(space, model) if model else ("", "", "")
+    asked = {
+        "task": learned.name, "data": data, "start": start, "architecture": architecture, "size": size or "5m",
+        "preset": preset, "minutes": minutes, "train": {}, "options": {},
+    }
+    of_model = ModelSpec.model_fields.keys() - {"start"}
+    of_run = {"preset", "minutes"}
+    known = TrainSettings.model_fields.keys() | learned.Options.model_fields.keys() | of_model
+    for name, text in settings.items():
+        value = None if text.lower() in ("", "none") else text
+        if name not in known:
+            raise UserError("setting-unknown", name=name, known=", ".join(sorted(known)))
+        if name in learned.Options.model_fields:
+            asked["options"][name] = value
+        elif name in of_model | of_run:
+            asked[name] = value
+        else:
+            asked["train"][name] = value
+    return asked
+
+
+def first_task(space: "Workspace", data: str) -> str:
+    """The first task that this data set can teach. Raises UserError if there is none."""
+    from fm_gui.data.dataset import Dataset
+    from fm_gui.tasks import offers
+
+    for task, missing in offers(Dataset(space, data).spec):
+        if not missing:
+            return task.name
+    raise UserError("cli-no-task", name=data)
+
+
+def read_model(space: "Workspace", text: str) -> tuple[str, str, str]:
+    """(start, architecture, size) from what a person types after --model.
+
+    A packaged model's name, run:ID, folder:PATH or a path, hub:ORG/NAME or org/name, scratch, or an architecture with or
+    without :size. Raises UserError listing what is known otherwise.
+    """
+    from fm_gui.models.catalog import ARCHITECTURES, PACKAGED
+
+    architecture, _, size = text.partition(":")
+    if any(architecture == known.name for known in ARCHITECTURES):
+        return "scratch", architecture, size
+    if architecture == "scratch":
+        return "scratch", "", size
+    if text in PACKAGED or text.startswith(("run:", "hub:")):
+        return text, "", ""
+    path = Path(text.removeprefix("folder:")).expanduser()
+    if text.startswith(("folder:", ".", "/", "~")) or path.is_absolute() or path.is_dir():
+        return f"folder:{path.resolve()}", "", ""
+    if text.count("/") == 1:
+        return f"hub:{text}", "", ""
+    known = [*PACKAGED, *(f"run:{run.id}" for run in space.runs()[:8] if run.has_model), *(a.name for a in ARCHITECTURES)]
+    raise UserError("cli-model-unknown", name=text, known=", ".join(known))
+
+
+def put_plan(planned: "Plan", as_json: bool) -> None:
+    """What will happen: rows, steps, parameters, the examples as the model sees them, and what to mind."""
+    if as_json:
+        facts = ("rows", "steps", "steps_per_epoch", "parameters", "tokens_per_step", "truncated", "unreadable", "examples", "command")
+        warnings = [{"code": key, "values": values, "sentence": tell(key, **values)} for key, values in planned.warnings]
+        return put_json({fact: getattr(planned, fact) for fact in facts} | {"warnings": warnings})
+    rows = planned.rows
+    put(tell("cli.data.parts", train=rows["train"], validation=rows["validation"], test=rows["test"]))
+    key = "cli.plan.steps" if planned.steps is not None else "cli.plan.steps-measured"
+    put(tell(key, steps=planned.steps, per_epoch=planned.steps_per_epoch))
+    put(tell("cli.plan.parameters", count=number(planned.parameters)))
+    for example in planned.examples:
+        pieces = " ".join(piece for piece, _ in example["input"])
+        put(tell("cli.plan.example", input=pieces[:300], target=str(example["target"])[:120]))
+    for key, values in planned.warnings:
+        put_note(tell(key, **values))
+    put(planned.command)
