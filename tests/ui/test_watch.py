@@ -1,0 +1,147 @@
+"""What the Watch tab tells of a run, and what its buttons do."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+
+import psutil
+import pytest
+
+from fm_gui.errors import UserError
+from fm_gui.files import read_json, write_json
+from fm_gui.ui import live, watch
+from tests.ui.runs_for_tests import append_event, make_run
+
+
+def test_state_of_a_training_run_says_where_it_is(workspace):
+    make_run(workspace, "poet", step=620, best_step=600, score=0.914)
+    told = watch.state(workspace, "en", "poet")
+    assert (told["word"], told["share"], told["safe"], told["can"]) == ("training", "62 %", True, ["stop", "discard"])
+    assert told["times"] == ["step 620 of 1,000", "2 min 32 s left"]
+    assert told["beat"].startswith("last step") and not told["slow"]
+    assert [phase["place"] for phase in told["phases"]] == ["past", "past", "past", "now", "later", "later", "later"]
+    assert "0.914" in told["result"][0] and "600" in told["result"][0]
+    assert watch.state(workspace, "zh", "poet")["word"] == "训练中"
+
+
+def test_silence_much_longer_than_a_step_is_said(workspace):
+    make_run(workspace, "poet", heartbeat=time.time() - 45)  # steps take 0.4 s
+    told = watch.state(workspace, "en", "poet")
+    assert told["slow"] and "45 s" in told["beat"] and "0.4" in told["beat"]
+
+
+def test_a_run_whose_worker_is_gone_is_interrupted(workspace):
+    run = make_run(workspace, "poet")
+    write_json(run.path / "process.json", {"pid": os.getpid(), "create_time": 1.0})
+    told = watch.state(workspace, "en", "poet")
+    assert (told["state"], told["tone"], told["can"][0]) == ("interrupted", "warn", "resume")
+
+
+def test_done_shows_the_score_beside_its_baselines(workspace):
+    run = make_run(workspace, "poet", "done", step=1000, score=0.9, best_step=900)
+    write_json(
+        run.path / "evaluation.json",
+        {
+            "part": "test",
+            "rows": 120,
+            "metrics": {"loss": 0.3, "accuracy": 0.925, "macro_f1": 0.912},
+            "baselines": [{"name": "guessing", "metric": "macro_f1", "value": 0.52}],
+        },
+    )
+    told = watch.state(workspace, "en", "poet")
+    assert "0.912" in told["result"][0] and "0.52" in told["result"][0]
+    assert all(phase["place"] == "past" for phase in told["phases"])
+
+
+def test_failed_shows_the_error_in_the_readers_language_and_the_logs_end(workspace):
+    run = make_run(workspace, "poet", "failed", error=UserError("device", name="cuda:9", known="cpu").to_dict())
+    (run.path / "log.txt").write_text("\n".join(f"line {n}" for n in range(100)), encoding="utf-8")
+    told = watch.state(workspace, "zh", "poet")["error"]
+    assert "cuda:9" in told["sentence"] and "不能使用" in told["sentence"]
+    assert told["log"].splitlines() == [f"line {n}" for n in range(70, 100)]
+
+
+def test_an_error_of_a_newer_program_is_told_by_its_own_sentence(workspace):
+    make_run(workspace, "poet", "failed", error={"code": "not-known-here", "values": {}, "sentence": "The disk is full."})
+    assert watch.state(workspace, "en", "poet")["error"]["sentence"] == "The disk is full."
+
+
+def test_a_deleted_run_is_told_as_gone(workspace):
+    assert "nobody" in watch.state(workspace, "en", "nobody")["gone"]
+    assert "x/../y" in watch.state(workspace, "en", "x/../y")["gone"]
+
+
+def test_list_is_newest_first_and_every_state_is_json_in_both_languages(workspace):
+    states = ("queued", "preparing", "measuring", "training", "evaluating", "saving", "done", "stopped", "failed")
+    for age, state in enumerate(states):
+        make_run(workspace, f"run-{state}", state, age=age * 100.0)
+    for lang in ("en", "zh"):
+        rows = live.rows(workspace, lang)
+        assert [row["id"] for row in rows] == [f"run-{state}" for state in states]
+        assert json.dumps([rows, *(watch.state(workspace, lang, row["id"]) for row in rows), live.strip(workspace, lang)])
+
+
+def test_strip_shows_working_runs_first_and_counts_the_rest(workspace):
+    make_run(workspace, "wait-1", "queued", age=1)
+    make_run(workspace, "wait-2", "queued", age=2)
+    make_run(workspace, "poet", "training", age=300)
+    make_run(workspace, "old", "done", age=400)
+    told = live.strip(workspace, "en")
+    assert [line["id"] for line in told["lines"]] == ["poet", "wait-1"] and told["more"] == "+1 waiting"
+    assert told["lines"][0]["loss"].startswith("loss ") and told["lines"][0]["left"] == "2 min 32 s left"
+
+
+def test_samples_are_grouped_by_step_and_sent_only_when_new(workspace):
+    run = make_run(workspace, "poet", task="causal-lm")
+    for step, text in ((20, "a <b>"), (10, "b"), (20, "c")):
+        append_event(run, kind="sample", step=step, prompt="p", text=text)
+    append_event(run, kind="incident", code="watch.stopped", values={"name": "poet"})
+    told = watch.story(workspace, "en", "poet", -1, False)
+    assert [(one["step"], one["texts"][0]["text"]) for one in told["samples"]] == [(10, "b"), (20, "c")]
+    assert "poet" in told["incidents"][0]["text"] and told["log"] is None
+    assert "samples" not in watch.story(workspace, "en", "poet", told["size"], True)
+
+
+def test_discard_stops_waits_and_can_be_undone(workspace):
+    run = make_run(workspace, "poet")
+    # a worker that obeys the stop file, as a real one does
+    obey = (
+        "import json, pathlib, sys, time\npath = pathlib.Path(sys.argv[1])\n"
+        "while not (path / 'stop').exists(): time.sleep(0.02)\n"
+        "status = json.loads((path / 'status.json').read_text()); status['state'] = 'stopped'\n(path / 'status.json').write_text(json.dumps(status))"
+    )
+    worker = subprocess.Popen([sys.executable, "-c", obey, str(run.path)])
+    write_json(run.path / "process.json", {"pid": worker.pid, "create_time": psutil.Process(worker.pid).create_time()})
+    told = watch.discard(workspace, "en", "poet")
+    worker.wait(10)
+    assert told["undo"] and not run.path.exists()
+    assert watch.undo(workspace, "en", "")["run"] == "poet"
+    assert read_json(run.path / "status.json")["state"] == "stopped"
+
+
+def test_stop_leaves_a_stop_file_and_resume_of_a_done_run_is_refused(workspace):
+    run = make_run(workspace, "poet")
+    watch.stop(workspace, "en", "poet")
+    assert (run.path / "stop").exists() and watch.state(workspace, "en", "poet")["can"] == ["stopping", "discard"]
+    make_run(workspace, "ready", "done")
+    with pytest.raises(UserError, match="done"):
+        watch.resume(workspace, "en", "ready")
+    with pytest.raises(UserError, match="Choose a run"):
+        watch.delete(workspace, "en", "")
+
+
+@pytest.mark.parametrize(
+    "seconds, english, chinese",
+    [
+        (0.4, "just now", "刚刚"),
+        (2, "2 s ago", "2 秒前"),
+        (60, "1 min ago", "1 分前"),
+        (125, "2 min ago", "2 分前"),
+        (7300, "2 h ago", "2 小时前"),
+        (200_000, "2 d ago", "2 天前"),
+    ],
+)
+def test_ago(seconds, english, chinese):
+    assert (live.ago(seconds, "en"), live.ago(seconds, "zh")) == (english, chinese)
