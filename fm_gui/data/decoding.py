@@ -1,9 +1,19 @@
-"""Bytes to text: which encoding a file is in, and what to tell a person when it is in none."""
+"""Bytes to text: which encoding a file is in, and what to tell a person when it is in none.
+
+Readers work on UTF-8; ``utf8_file`` gives them such a file, written anew (in pieces) where the original is in another encoding.
+"""
 
 import codecs
+import mmap
 import re
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from fm_gui.errors import UserError
+from fm_gui.files import disk_guard
+
+if TYPE_CHECKING:
+    from fm_gui.data.formats.source import Source
 
 BOMS = (  # utf-32 first: its little-endian mark begins with utf-16's
     (codecs.BOM_UTF8, "utf-8-sig"),
@@ -12,72 +22,142 @@ BOMS = (  # utf-32 first: its little-endian mark begins with utf-16's
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
-MAGIC = (
-    b"PK\x03\x04",
-    b"%PDF",
-    b"\x89PNG",
-    b"\xff\xd8\xff",
-    b"GIF8",
-    b"PAR1",
-    b"\xd0\xcf\x11\xe0",
-    b"\x1f\x8b",
-    b"Rar!",
-    b"7z\xbc\xaf",
-    b"SQLite",
-)
 CONTROLS = bytes(set(range(32)) - set(b"\t\n\r\f\x1b\x1f"))
 LATIN = {"cp1250", "cp1252", "cp1254", "cp1256", "cp1257", "cp1258", "cp775", "cp850", "cp852", "mac_latin2", "mac_roman", "latin_1"}
 WITHIN_WORD = re.compile(r"[^\W\d_][¹²³¼½¾¿£¥¦¨ª¯±¶·¸º×÷\ufffd][^\W\d_]")  # Polish, Czech ... read as western European
+ASIAN = {"gb2312", "gbk", "gb18030", "big5", "big5hkscs", "cp950", "cp932", "shift_jis", "euc_jp", "iso2022_jp", "cp949", "euc_kr"}
+OTHERS = {"cp1253", "iso8859_7", "cp1255", "iso8859_8", "iso8859_2", "iso8859_9", "iso8859_15", "cp874", "tis_620", "ascii", "utf_8"}
 CYRILLIC = ("cp1251", "koi8_r", "cp866", "iso8859_5", "mac_cyrillic")  # commonest first
 SAMPLE = 100_000  # bytes of lines with non-ASCII characters that the detector looks at
+LINE_ENDS = 2_000  # bytes of such a line around its first such character
+BLOCK = 2**20
+PREVIEW = 2**20  # bytes of a large file that a preview reads
 
 
-def decode(raw: bytes, file: str, encoding: str | None = None) -> tuple[str, str]:
-    """(text, encoding) of a file's bytes, without byte order mark; ``encoding`` given is taken at its word.
+def utf8_file(source: "Source", trust: bool = False) -> tuple[Path, str]:
+    """(file with the text as UTF-8, perhaps after a byte order mark; encoding of the original).
 
+    With ``trust``, a file whose beginning is UTF-8 is given back unchecked: the caller meets what is wrong further down.
+    Of a large file, a preview (``source.limit``) gets the first whole lines; then ``source.cut`` is set.
     Raises UserError for binary files, and for text that the encoding (given or found) does not fit.
     """
-    if raw.startswith(MAGIC):
-        raise UserError("file-binary", file=file)
-    if encoding:
-        return _decode_as(raw, file, encoding)
+    asked = "" if source.options.encoding == "auto" else source.options.encoding
+    with open(source.path, "rb") as file:
+        head = file.read(PREVIEW)
+        more = bool(file.read(1))
+    if source.limit and (more or source.cut):
+        source.cut = True
+        cut = max(head.rfind(b"\n"), head.rfind(b"\r"))
+        text, encoding = _preview(head, source.name, asked)
+        path = source.new_path(".txt")
+        whole_lines = text[: text.rfind("\n") + 1] if cut > 0 else text
+        path.write_text(whole_lines or text, encoding="utf-8", newline="")
+        return path, encoding
+    if trust and not asked and _is_utf8(head) and not head.startswith(tuple(mark for mark, _ in BOMS[1:])) and b"\0" not in head[:SAMPLE]:
+        return source.path, "utf-8"
+    with open(source.path, "rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as raw:
+        encoding = find_encoding(raw, source.name, asked)
+    if encoding in ("utf-8", "utf-8-sig"):
+        return source.path, "utf-8"
+    return _rewrite(source, encoding), encoding
+
+
+def decode(raw: bytes, file: str, encoding: str = "") -> tuple[str, str]:
+    """(text, encoding) of a small file's bytes, without byte order mark. Raises UserError as ``utf8_file``."""
+    name = find_encoding(raw, file, encoding)
+    return raw.decode("utf-8-sig" if name == "utf-8" else name), name.removesuffix("-sig")
+
+
+def find_encoding(raw: "bytes | mmap.mmap", file: str, asked: str = "") -> str:
+    """The name of the encoding that all of ``raw`` is in: the one ``asked`` for, or found. Raises UserError."""
+    if asked:
+        try:
+            "".encode(asked)  # a LookupError too for a codec of something else than text
+            name = codecs.lookup(asked).name
+        except (LookupError, UnicodeError, ValueError):
+            raise UserError("encoding-unknown", encoding=asked[:40]) from None
+        return _fitting(raw, file, name, asked)
     for mark, name in BOMS:
-        if raw.startswith(mark):
-            return _decode_as(raw, file, name)[0], name.removesuffix("-sig")
+        if raw[: len(mark)] == mark:
+            return _fitting(raw, file, name)
+    bad_at = _misfit(raw, "utf-8")
+    name = "utf-8" if bad_at is None else _find_legacy(raw, file, bad_at)
+    if name == "utf-8" and b"\0" in raw[:SAMPLE]:  # ASCII characters in UTF-16 are valid UTF-8 with a NUL each
+        return _find_wide(raw, file)
+    return name
+
+
+def _preview(head: bytes, file: str, asked: str) -> tuple[str, str]:
+    """The text of a file's beginning, which may end within a character."""
+    tail = 0
+    while tail < 4 and asked in ("", "utf-8") and not _is_utf8(head[: len(head) - tail], final=True):
+        tail += 1
+    if tail < 4 and asked in ("", "utf-8"):
+        head = head[: len(head) - tail]
+    else:
+        head = head[: len(head) // 4 * 4]  # UTF-16 and UTF-32 are in step again
     try:
-        text, name = raw.decode("utf-8"), "utf-8"
-    except UnicodeDecodeError as problem:
-        text, name = _decode_legacy(raw, file, problem.start)
-    if "\0" in text[:SAMPLE]:  # ASCII characters in UTF-16 are valid UTF-8 with a NUL each
-        return _decode_wide(raw, file)
-    return text, name
+        name = find_encoding(head, file, asked)
+    except UserError as problem:
+        line_end = max(head.rfind(b"\n"), head.rfind(b"\r")) + 1
+        if problem.code not in ("encoding-wrong", "encoding-damaged", "encoding-undetected") or not line_end:
+            raise
+        head = head[:line_end]  # the cut went through a character
+        name = find_encoding(head, file, asked)
+    return head.decode("utf-8-sig" if name == "utf-8" else name, "ignore"), name.removesuffix("-sig")
 
 
-def _decode_as(raw: bytes, file: str, encoding: str) -> tuple[str, str]:
+def _is_utf8(raw: bytes, final: bool = False) -> bool:
     try:
-        name = codecs.lookup(encoding).name
-        return raw.decode("utf-8-sig" if name == "utf-8" else name), name
-    except LookupError:
-        raise UserError("encoding-unknown", encoding=encoding[:40]) from None
-    except UnicodeDecodeError as problem:
-        raise UserError("encoding-wrong", file=file, encoding=encoding, line=_line(raw, problem.start)) from None
+        codecs.getincrementaldecoder("utf-8")().decode(raw, final)
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
-def _decode_wide(raw: bytes, file: str) -> tuple[str, str]:
+def _misfit(raw: "bytes | mmap.mmap", name: str) -> int | None:
+    """Where (to some bytes) ``raw`` is not in encoding ``name``; None if it is all through."""
+    decoder = codecs.getincrementaldecoder(name)()
+    for start in range(0, len(raw) or 1, BLOCK):
+        try:
+            decoder.decode(raw[start : start + BLOCK], start + BLOCK >= len(raw))
+        except UnicodeError as problem:
+            return start + max(0, getattr(problem, "start", 0))
+    return None
+
+
+def _fitting(raw: "bytes | mmap.mmap", file: str, name: str, asked: str = "") -> str:
+    if (bad_at := _misfit(raw, name)) is not None:
+        raise UserError("encoding-wrong", file=file, encoding=asked or name, line=_line(raw, bad_at))
+    return name
+
+
+def _rewrite(source: "Source", encoding: str) -> Path:
+    path = source.new_path(".txt")
+    decoder = codecs.getincrementaldecoder(encoding)()
+    with disk_guard(source.folder, source.size), open(source.path, "rb") as file, open(path, "wb") as out:
+        while block := file.read(BLOCK):
+            out.write(decoder.decode(block).encode("utf-8", "replace"))
+            source.progress(file.tell() / source.size, "reading.decode")
+        out.write(decoder.decode(b"", True).encode("utf-8", "replace"))
+    return path
+
+
+def _find_wide(raw: "bytes | mmap.mmap", file: str) -> str:
     """UTF-16 without a mark shows as a NUL in every other byte; NULs elsewhere are no text."""
     head = raw[:SAMPLE]
     low, high = head[1::2].count(0), head[0::2].count(0)
     for name, zeros, others in (("utf-16-le", low, high), ("utf-16-be", high, low)):
         if zeros > len(head) / 8 and others * 20 < zeros:
-            return _decode_as(raw, file, name)
+            return _fitting(raw, file, name)
     raise UserError("file-binary", file=file)
 
 
-def _decode_legacy(raw: bytes, file: str, bad_at: int) -> tuple[str, str]:
+def _find_legacy(raw: "bytes | mmap.mmap", file: str, bad_at: int) -> str:
     """Text that is not UTF-8: the encoding that fits its non-ASCII lines best."""
     head = raw[:SAMPLE]
     if head.count(0) or len(head.translate(None, CONTROLS)) < 0.98 * len(head):
-        return _decode_wide(raw, file)
+        return _find_wide(raw, file)
     sample = b"\n".join(_lines_beyond_ascii(raw))
     # a stray damaged character in a file that is otherwise UTF-8: another encoding would garble all the rest
     as_utf8 = sample.decode("utf-8", "replace")
@@ -87,16 +167,21 @@ def _decode_legacy(raw: bytes, file: str, bad_at: int) -> tuple[str, str]:
     name = _guess(sample)
     if not name:
         raise UserError("encoding-undetected", file=file, line=_line(raw, bad_at))
-    return _decode_as(raw, file, name)
+    return _fitting(raw, file, codecs.lookup(name).name)
 
 
-def _lines_beyond_ascii(raw: bytes):
-    size = 0
-    for match in re.finditer(rb"[^\n]*[\x80-\xff][^\n]*", raw):
-        size += len(match[0])
-        if size > SAMPLE and size > len(match[0]):
-            return
-        yield match[0]
+def _lines_beyond_ascii(raw: "bytes | mmap.mmap"):
+    """The lines with a non-ASCII character, SAMPLE bytes of them; of a long line a part."""
+    size, end, high = 0, 0, re.compile(rb"[\x80-\xff]")
+    while size < SAMPLE and (found := high.search(raw, end)):
+        at = found.start()
+        start = max(raw.rfind(b"\n", max(end, at - LINE_ENDS), at) + 1, end, at - LINE_ENDS)
+        while start > end and raw[start] >= 0x80:  # not within a character of several bytes
+            start -= 1
+        line_end = raw.find(b"\n", at, at + SAMPLE)
+        end = line_end if line_end >= 0 else min(len(raw), at + SAMPLE)
+        size += end - start
+        yield raw[start:end]
 
 
 def _guess(sample: bytes) -> str:
@@ -104,7 +189,8 @@ def _guess(sample: bytes) -> str:
     from charset_normalizer import from_bytes
 
     found = from_bytes(sample)
-    best = found.best()
+    # the commonest first among those that fit: of a short text, many exotic ones do
+    best = next((match for match in found if match.encoding in LATIN | ASIAN | OTHERS | set(CYRILLIC)), found.best())
     if best is None:
         return ""
     names = {name: match for match in found for name in match.could_be_from_charset}
@@ -118,5 +204,5 @@ def _guess(sample: bytes) -> str:
     return {"gb2312": "gb18030", "gbk": "gb18030", "ascii": "utf-8"}.get(best.encoding, best.encoding)
 
 
-def _line(raw: bytes, position: int) -> int:
-    return raw.count(b"\n", 0, position) + 1
+def _line(raw: "bytes | mmap.mmap", position: int) -> int:
+    return 1 + sum(raw[start : min(start + BLOCK, position)].count(b"\n") for start in range(0, position, BLOCK))

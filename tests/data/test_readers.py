@@ -10,8 +10,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from fm_gui.data.delimited import find_delimiter, read_delimited, unique_names
-from fm_gui.data.readers import read
+from fm_gui.data.formats.cells import unique_names
+from fm_gui.data.readers import ReadOptions, read
+from fm_gui.data.shape import find_delimiter
 from fm_gui.errors import UserError
 from fm_gui.text import say
 
@@ -20,13 +21,13 @@ FRENCH = "texte;label\nTrès bon café, déjà goûté;positif\nÇa ne marche pa
 
 
 def rows(path, **options):
-    return read([path], **options).table.to_pylist()
+    return read([path], ReadOptions(**options)).table.to_pylist()
 
 
 def refused(path, code, remedy, **options) -> UserError:
     """The UserError for a file; its English must hold the remedy's key word, its Chinese must exist."""
     with pytest.raises(UserError) as caught:
-        read([path], **options)
+        read([path], ReadOptions(**options))
     assert caught.value.code == code
     assert remedy.lower() in str(caught.value).lower()
     assert caught.value.say("zh") != str(caught.value)
@@ -53,7 +54,7 @@ def test_delimiters_quotes_and_cells_of_several_lines(file, delimiter):
     out = io.StringIO(newline="")
     csv.writer(out, delimiter=delimiter).writerows(cells)
     reading = read([file("a.csv", out.getvalue())])
-    assert reading.detected == {"format": "csv", "delimiter": delimiter, "header": True, "encoding": "utf-8", "skipped": 0}
+    assert reading.detected == {"format": "csv", "delimiter": delimiter, "header": "yes", "encoding": "utf-8", "skipped": 0}
     assert [list(row.values()) for row in reading.table.to_pylist()] == cells[1:]
 
 
@@ -63,18 +64,18 @@ def test_labels_stay_as_written(file):
 
 def test_one_column_may_hold_commas(file):
     reading = read([file("a.csv", "text\nI like it, really\nNot, ever\nplain\n")])
-    assert reading.detected["delimiter"] == "" and reading.table["text"].to_pylist()[0] == "I like it, really"
+    assert reading.detected["delimiter"] == "none" and reading.table["text"].to_pylist()[0] == "I like it, really"
 
 
 def test_header_is_missing(file):
     reading = read([file("a.csv", "great phone I love it,positive\nbad,negative\nnice,positive\nawful,negative\nfine,positive\n")])
-    assert not reading.detected["header"]
+    assert reading.detected["header"] == "no"
     assert reading.table.column_names == ["column_1", "column_2"] and reading.table.num_rows == 5
 
 
 @pytest.mark.parametrize("head", ["text,label", "review,stars", "评论,情感", "a,b", "name,2019", "sentence one,y"])
 def test_header_is_kept(file, head):
-    assert read([file("a.csv", f"{head}\nfine thing,1\nbad thing,0\nok thing,1\n")]).detected["header"]
+    assert read([file("a.csv", f"{head}\nfine thing,1\nbad thing,0\nok thing,1\n")]).detected["header"] == "yes"
 
 
 @pytest.mark.parametrize("before", ["\n\n", "\r\n", "sep=,\n"])
@@ -96,16 +97,18 @@ CELL = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0")
     quoting=st.sampled_from([csv.QUOTE_MINIMAL, csv.QUOTE_ALL, csv.QUOTE_NONNUMERIC]),
     end=st.sampled_from(["\n", "\r\n"]),
 )
-def test_round_trip(body, delimiter, quoting, end):
+def test_round_trip(body, delimiter, quoting, end, tmp_path_factory):
     if quoting == csv.QUOTE_MINIMAL and end == "\n":  # Python's writer then leaves a lone \r unquoted
         body = [[cell.replace("\r", "") for cell in row] for row in body]
     out = io.StringIO(newline="")
     writer = csv.writer(out, delimiter=delimiter, quoting=quoting, lineterminator=end)
     head = [f"text{place}" for place in range(len(body[0]))]
     writer.writerows([head, *body])
-    table, detected, skipped = read_delimited(out.getvalue(), "x.csv", delimiter)
-    assert not skipped
-    assert [list(row.values()) for row in table.to_pylist()] == (body if detected["header"] else [head, *body])
+    path = tmp_path_factory.getbasetemp() / "round-trip.csv"
+    path.write_text(out.getvalue(), encoding="utf-8", newline="")
+    reading = read([path], ReadOptions(delimiter=delimiter))
+    assert not reading.skipped
+    assert [list(row.values()) for row in reading.table.to_pylist()] == (body if reading.detected["header"] == "yes" else [head, *body])
 
 
 @settings(max_examples=60, deadline=None)
@@ -225,11 +228,11 @@ def test_one_damaged_character(file):
 def test_json_shapes(file):
     items = [{"text": "a", "label": 1}, {"text": "b", "more": {"x": [1, "é"]}}]
     assert rows(file("a.json", json.dumps(items))) == [
-        {"text": "a", "label": 1, "more": None},
-        {"text": "b", "label": None, "more": '{"x": [1, "é"]}'},
+        {"text": "a", "label": 1, "more.x": None},
+        {"text": "b", "label": None, "more.x": '[1, "é"]'},
     ]
     reading = read([file("b.json", json.dumps({"version": 1, "data": items}))])
-    assert reading.detected["taken"] == "data" and reading.table.num_rows == 2
+    assert reading.detected["items"] == "data" and reading.table.num_rows == 2
     assert rows(file("c.json", '["one", "two"]')) == [{"text": "one"}, {"text": "two"}]
     assert len(rows(file("d.json", "\n".join(map(json.dumps, items))))) == 2  # JSON lines under the wrong ending
 
@@ -260,7 +263,7 @@ def test_broken_jsonl(file):
 
 def test_broken_json(file):
     assert refused(file("a.json", '[{"text": "a"},\n {"text": "b" "label": 1}]'), "json-broken", "comma").values["line"] == 2
-    refused(file("b.json", '{"a": [{"x": 1}], "b": [{"y": 1}]}'), "json-shape", "one object per line")
+    refused(file("b.json", '{"a": 1, "b": [1, 2]}'), "json-shape", "one object per line")
     refused(file("c.json", "[1, 2]"), "json-shape", "one object per line")
     refused(file("d.jsonl", "{}\n{}\n"), "json-no-fields", "give each a name")
 
@@ -315,17 +318,19 @@ def test_header_only(file):
 
 
 @pytest.mark.parametrize(
-    "content", [b"PK\x03\x04rest of a spreadsheet", bytes(range(256)) * 20, b"\x7fELF\0\0\0\0" * 50, b"text,label\nab\0\0\0\0cd,1\n"]
+    "content", [b"%PDF-1.7 rest of a document", bytes(range(256)) * 20, b"\x7fELF\0\0\0\0" * 50, b"text,label\nab\0\0\0\0cd,1\n"]
 )
 def test_binary_file_named_csv(file, content):
     refused(file("a.csv", content), "file-binary", "save it as csv")
 
 
 def test_unknown_ending_and_missing_file(file, tmp_path):
-    assert ".jsonl" in str(refused(file("a.xlsx", "x"), "file-ending", "save it as CSV"))
+    assert ".jsonl" in str(refused(file("a.pdfx", b"%PDF-1.4\n\xff\xfe\0"), "file-ending", "save it as CSV"))
+    refused(file("a.xlsx", "x"), "file-content", "or as CSV")
+    refused(file("a.csv.zip", b"PK\x03\x04rest of an archive"), "archive-broken", "pack it again")
     refused(tmp_path / "gone.csv", "file-missing", "add it again")
     (tmp_path / "folder.csv").mkdir()
-    refused(tmp_path / "folder.csv", "file-missing", "add it again")
+    refused(tmp_path / "folder.csv", "archive-empty", "add it again")
     with pytest.raises(UserError) as caught:
         read([])
     assert caught.value.code == "no-file"

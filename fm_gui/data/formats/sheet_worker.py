@@ -1,0 +1,73 @@
+"""A process of its own that opens a spreadsheet: a hostile one may exhaust this process's memory, or crash it, but not ours.
+
+Run as ``python -I sheet_worker.py FILE SHEET CELLS MEMORY SECONDS``; writes JSON lines: first {"sheets", "sheet"} or {"error"}, then a list of cells a row.
+It imports nothing of fm_gui.
+"""
+
+import datetime
+import json
+import sys
+
+
+def cell(value):
+    """A cell as JSON: whole numbers without ".0", dates and times as ISO text, blank as null."""
+    if isinstance(value, float):
+        return int(value) if value.is_integer() and abs(value) < 2**53 else value
+    if isinstance(value, (datetime.date, datetime.time)):
+        return value.isoformat()
+    if isinstance(value, datetime.timedelta):
+        return str(value)
+    return None if value == "" else value
+
+
+def main(path: str, wanted: str, most_cells: int, memory: int, seconds: int) -> None:
+    """Write the rows of sheet ``wanted`` ("" for the first that has any) to stdout."""
+    from python_calamine import (
+        CalamineError,
+        CalamineWorkbook,
+        PasswordError,
+        SheetTypeEnum,
+        SheetVisibleEnum,
+        WorksheetNotFound,
+        XmlError,
+        ZipError,
+    )
+
+    try:
+        import resource
+
+        resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
+        resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    except (ImportError, ValueError, OSError):
+        pass  # not on Windows
+    out = sys.stdout
+    try:
+        book = CalamineWorkbook.from_path(path)
+        sheets = [sheet.name for sheet in book.sheets_metadata if sheet.typ == SheetTypeEnum.WorkSheet and sheet.visible == SheetVisibleEnum.Visible]
+        sheets = sheets or list(book.sheet_names)
+        for name in [wanted] if wanted else sheets:
+            if name not in book.sheet_names:
+                print(json.dumps({"error": "sheet-unknown", "sheets": sheets}), file=out)
+                return
+            sheet = book.get_sheet_by_name(name)
+            if sheet.total_height * sheet.total_width > most_cells:
+                print(json.dumps({"error": "sheet-large"}), file=out)
+                return
+            if sheet.height and sheet.width:
+                print(json.dumps({"sheets": sheets, "sheet": name, "rows": sheet.height}), file=out)
+                first = sheet.start[0]
+                for number, row in enumerate(sheet.iter_rows()):
+                    if number >= first:  # it leaves out blank columns on the left, but not blank rows above
+                        print(json.dumps([cell(value) for value in row]), file=out)
+                return
+        print(json.dumps({"error": "file-empty"}), file=out)
+    except PasswordError:
+        print(json.dumps({"error": "sheet-password"}), file=out)
+    except (CalamineError, ZipError, XmlError, WorksheetNotFound, OSError, ValueError):
+        print(json.dumps({"error": "sheet-broken"}), file=out)
+
+
+if __name__ == "__main__":
+    sys.stdout.reconfigure(encoding="utf-8", errors="replace")
+    main(sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4]), int(sys.argv[5]))
