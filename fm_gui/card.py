@@ -145,14 +145,13 @@ def _data(run: Run, lang: str) -> str:
 
 
 def part_sizes(run: Run) -> dict[str, int]:
-    """Rows of each part; empty if the data set is gone or was changed since the run."""
+    """Rows of each part; empty if those rows are gone."""
     from fm_gui.data.dataset import Dataset
 
     workspace, data = Workspace(run.workspace_root), run.config.data
-    known = {spec.name: spec.fingerprint for spec in workspace.datasets()}
-    if known.get(data.name) != data.fingerprint:
+    if not Dataset.has(workspace, data):
         return {}
-    return {part: len(rows) for part, rows in Dataset(workspace, data.name).parts().items()}
+    return {part: len(rows) for part, rows in Dataset(workspace, data.name, data).parts().items()}
 
 
 def _training(run: Run, lang: str) -> str:

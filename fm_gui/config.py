@@ -99,18 +99,42 @@ class RoleGuess(BaseModel):
 class SplitSpec(Settings):
     """How rows are held back: a validation part to steer by and a test part to judge by."""
 
+    method: Literal["stratified", "random", "group", "time", "k-fold"] = setting("stratified", "How rows are held back", "Stratified keeps each label's share; random ignores labels; group keeps one author's or document's rows together; time judges by the newest rows; k-fold judges by another slice each time, for very few rows.", group="common")
     validation: float = setting(0.1, "Held back to steer by", "Share of rows to score while training (validation split); more gives a steadier score, less to learn from.", group="common", ge=0.01, le=0.5)
     test: float = setting(0.1, "Held back to judge by", "Share of rows never used until the end (test split); the honest score comes from them.", group="common", ge=0.01, le=0.5)
+    folds: int = setting(5, "Folds", "With k-fold: into how many slices the rows are cut; more leaves more rows to learn from, but takes more runs.", ge=2, le=100)
+    fold: int = setting(1, "Fold to judge by", "With k-fold: the slice that judges, from 1 on; train one run for each and average their scores.", ge=1, le=100)
+    keep_similar: bool = setting(False, "Keep near-copies together", "Rows that are nearly the same text go into one part, so that the score is not flattered; it takes a while on many rows.")
     split_seed: int = setting(1, "Split seed", "Another seed holds back other rows.", ge=0, le=2**31 - 1)
 
 
+class StepSpec(BaseModel):
+    """One step of a data set's recipe: the name of a step of data/steps and its settings."""
+
+    step: str
+    settings: dict[str, Any] = {}
+
+
+class Applied(StepSpec):
+    """A step of a recipe that was taken, and the version of the rows it led to."""
+
+    table: str
+    rows: int
+    roles: dict[str, str] = Field({}, description="role -> column when it was taken, so that it can be taken again just so")
+    time: float = Field(default_factory=time.time)
+
+
 class DatasetSpec(BaseModel):
-    """What is known of a data set; its rows stand beside it in ``table.arrow``."""
+    """What is known of a data set; its rows stand beside it in ``tables/<table>.arrow``."""
 
     name: str
     source: str = Field(description="the file name(s) or sample it came from")
     detected: dict[str, Any] = Field({}, description="what the reader detected: format, encoding, delimiter ...")
     rows: int
+    original: str = Field("", description="the table as it was read, never changed: its name (a hash of what is in it)")
+    table: str = Field("", description="the version in use: the original after the recipe's steps")
+    recipe: list[Applied] = Field([], description="what was done to the original, in order")
+    undone: list[Applied] = Field([], description="steps taken back, last first, which Redo brings back")
     columns: list[ColumnInfo]
     roles: dict[str, RoleGuess] = Field({}, description="role (text, label, split) -> column")
     split: SplitSpec = SplitSpec()

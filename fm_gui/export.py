@@ -123,14 +123,14 @@ def verify(run: Run, zip_path: Path) -> dict:
 
 
 def held_out_texts(run: Run, count: int) -> Iterator[str]:
-    """Up to ``count`` texts of the run's test part; none if the data set is gone or was changed since."""
+    """Up to ``count`` texts of the run's test part; none if those rows are gone."""
     from itertools import islice
 
     from fm_gui.data.dataset import Dataset
 
-    known = {spec.name: spec.fingerprint for spec in Workspace(run.workspace_root).datasets()}
-    if known.get(run.config.data.name) == run.config.data.fingerprint:
-        yield from islice(Dataset(Workspace(run.workspace_root), run.config.data.name).texts("test"), count)
+    workspace, data = Workspace(run.workspace_root), run.config.data
+    if Dataset.has(workspace, data):
+        yield from islice(Dataset(workspace, data.name, data).texts("test"), count)
 
 
 def _their_logits(folder: Path, head: str, texts: list[str]) -> list:

@@ -6,7 +6,8 @@ from functools import cache
 from pathlib import Path
 
 from fm_gui import plan
-from fm_gui.data.dataset import Dataset, add_dataset
+from fm_gui.data.adding import add_dataset
+from fm_gui.data.dataset import Dataset
 from fm_gui.data.prepare import prepare
 from fm_gui.files import write_json
 from fm_gui.runs import Run, Status

@@ -1,21 +1,20 @@
-"""A data set of the workspace: its rows as an Arrow file, and what is known of them (DatasetSpec)."""
+"""A data set of the workspace: its rows as Arrow files (one per version), and what is known of them (DatasetSpec)."""
 
-import hashlib
-import json
 import os
-import shutil
 import uuid
 from collections.abc import Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fm_gui.config import DatasetSpec, RoleGuess, SplitSpec
-from fm_gui.data.columns import ROLES, describe, guess_roles
-from fm_gui.data.readers import Reading, as_text, read, stack
-from fm_gui.data.split import PARTS, Part, part_of, split_rows
+from fm_gui.config import DatasetSpec, SplitSpec
+from fm_gui.data.columns import ROLES
+from fm_gui.data.formats.cells import as_text
+from fm_gui.data.roles import check_roles, check_split
+from fm_gui.data.split import PARTS, Part, check_method, split_rows
+from fm_gui.data.tables import fingerprint, open_table
 from fm_gui.errors import UserError
-from fm_gui.files import as_name, check_name, disk_guard, read_json, write_json
+from fm_gui.files import disk_guard, read_json, write_json
 
 if TYPE_CHECKING:
     import numpy as np
@@ -23,184 +22,34 @@ if TYPE_CHECKING:
 
     from fm_gui.workspace import Workspace
 
-CHUNK = 65_536  # rows per batch of the Arrow file
-HELD_BACK_AT_MOST = 0.8  # of the rows, validation and test together
-
-
-# -- adding
-
-
-def add_dataset(
-    workspace: "Workspace", paths: Sequence[str | Path], name: str = "",
-    roles: dict[str, str] | None = None, split: SplitSpec | None = None,
-    provenance: dict[str, str] | None = None, delimiter: str | None = None, encoding: str | None = None,
-    validation_file: str | Path | None = None, test_file: str | Path | None = None,
-) -> DatasetSpec:  # fmt: skip
-    """Read files into a new data set, guess its roles, and return what is known of it.
-
-    ``roles`` (role -> column, "" for none) override the guesses. ``validation_file`` and ``test_file`` are stacked
-    below, with a column that says which rows are whose. All or nothing: on a UserError nothing is left behind.
-    """
-    if name:
-        check_free(workspace, name)
-    paths = [Path(path) for path in paths]
-    own = {"validation": validation_file, "test": test_file}
-    reading = _read_with_parts(paths, {part: Path(path) for part, path in own.items() if path}, delimiter, encoding)
-    source = ", ".join(path.name for path in paths)
-    return store(workspace, reading, name, as_name(paths[0].name, "data"), source, roles, split, provenance)
-
-
-def store(
-    workspace: "Workspace", reading: Reading, name: str, default_name: str, source: str,
-    roles: dict[str, str] | None = None, split: SplitSpec | None = None, provenance: dict[str, str] | None = None,
-) -> DatasetSpec:  # fmt: skip
-    """Write a new data set; without ``name`` it is called ``default_name``, with -2, -3 ... if that is taken."""
-    table = reading.table
-    columns = describe(table)
-    if not any(column.filled for column in columns):
-        raise UserError("cells-empty", file=source)
-    guessed = guess_roles(table, columns)
-    if "part" in reading.detected:  # the column that says which file a row came from; nobody needs to guess it
-        column = reading.detected["part"]
-        guessed = {role: guess for role, guess in guessed.items() if role != "split" and guess.column != column}
-        guessed["split"] = RoleGuess(column=column, reason="reason.split-files", values={"column": column})
-    spec = DatasetSpec(
-        name=name or default_name, source=source, detected=reading.detected, rows=table.num_rows, columns=columns,
-        split=_check_split(split or SplitSpec()), skipped=reading.skipped, provenance=provenance or {},
-    )  # fmt: skip
-    spec.roles = _check_roles(spec, table, guessed, roles or {})
-    # built in the cache, where half a data set is never listed and safe to delete, then renamed
-    folder = workspace.root / "cache" / f"adding-{uuid.uuid4().hex}"
-    try:
-        with disk_guard(workspace.root, needed=table.nbytes):
-            folder.mkdir(parents=True)
-            _write_table(folder / "table.arrow", table)
-            spec.fingerprint = _fingerprint(folder / "table.arrow", spec)
-            return _publish(workspace, folder, spec, explicit=bool(name))
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-def check_free(workspace: "Workspace", name: str) -> None:
-    """Raises UserError if ``name`` cannot name a new data set."""
-    if (workspace.root / "datasets" / check_name(name)).exists():
-        raise UserError("dataset-exists", name=name)
-
-
-def _publish(workspace: "Workspace", folder: Path, spec: DatasetSpec, explicit: bool) -> DatasetSpec:
-    """Write dataset.json and rename the folder to its place, under the first name that is free."""
-    stem, number = spec.name, 1
-    while True:
-        target = workspace.root / "datasets" / spec.name
-        if not target.exists():
-            write_json(folder / "dataset.json", spec.model_dump(mode="json"))
-            try:
-                os.rename(folder, target)
-                return spec
-            except OSError:
-                if not target.exists():
-                    raise
-        if explicit:
-            raise UserError("dataset-exists", name=spec.name)
-        number += 1
-        spec.name = f"{stem[:44]}-{number}"
-
-
-def _read_with_parts(paths: list[Path], own: dict[str, Path], delimiter: str | None, encoding: str | None) -> Reading:
-    """The files' rows; if some parts have files of their own, with a column telling the parts apart."""
-    reading = read(paths, delimiter=delimiter, encoding=encoding)
-    if not own:
-        return reading
-    import pyarrow as pa
-
-    tables, parts, names = [reading.table], ["train"] * reading.table.num_rows, reading.table.column_names
-    for part, path in own.items():
-        more = read([path], delimiter=delimiter, encoding=encoding)
-        if set(more.table.column_names) != set(names):
-            raise UserError(
-                "columns-differ", file=path.name, first=paths[0].name, columns=", ".join(more.table.column_names), expected=", ".join(names)
-            )
-        tables.append(more.table)
-        parts += [part] * more.table.num_rows
-        reading.skipped += more.skipped
-        reading.detected["skipped"] += more.detected["skipped"]
-    column = next(name for name in ("split", "part", "fm_gui_part", uuid.uuid4().hex) if name not in names)
-    return Reading(stack(tables).append_column(column, pa.array(parts)), dict(reading.detected, part=column), reading.skipped)
-
-
-def _check_split(split: SplitSpec) -> SplitSpec:
-    if split.validation + split.test > HELD_BACK_AT_MOST:
-        raise UserError("split-too-large", validation=split.validation, test=split.test, limit=HELD_BACK_AT_MOST)
-    return split
-
-
-def _check_roles(spec: DatasetSpec, table: "pa.Table", kept: dict[str, RoleGuess], chosen: dict[str, str]) -> dict[str, RoleGuess]:
-    """``kept`` with ``chosen`` (role -> column, "" clears) put over it. Raises UserError for what cannot be."""
-    import pyarrow.compute as compute
-
-    known = {column.name: column for column in spec.columns}
-    for role, column in chosen.items():
-        if role not in ROLES:
-            raise UserError("role-unknown", role=str(role)[:40], known=", ".join(ROLES))
-        if column and column not in known:
-            raise UserError("role-column", role=role, column=str(column)[:80], name=spec.name, columns=", ".join(known))
-    columns = [column for column in chosen.values() if column]
-    if twice := [column for column in columns if columns.count(column) > 1]:
-        raise UserError("role-twice", column=twice[0], roles=", ".join(role for role, column in chosen.items() if column == twice[0]))
-    roles = {role: guess for role, guess in kept.items() if role not in chosen and guess.column not in columns}
-    for role, column in chosen.items():
-        if column:
-            same = role in kept and kept[role].column == column
-            roles[role] = kept[role] if same else RoleGuess(column=column, reason="reason.chosen", values={"column": column})
-    if "text" in roles and not known[roles["text"].column].filled:
-        raise UserError("texts-empty", column=roles["text"].column, name=spec.name)
-    if "split" in roles:
-        values = [as_text(value) for value in compute.unique(table[roles["split"].column]).to_pylist()]
-        if "train" not in {part_of(value) for value in values if value.strip()} and all(value.strip() for value in values):
-            raise UserError("split-values", column=roles["split"].column, values=", ".join(sorted(values)[:5])[:120])
-    return {role: roles[role] for role in ROLES if role in roles}
-
-
-def _write_table(path: Path, table: "pa.Table") -> None:
-    import pyarrow as pa
-
-    with open(path, "wb") as file:
-        with pa.ipc.new_file(file, table.schema) as writer:
-            writer.write_table(table.combine_chunks(), max_chunksize=CHUNK)
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def _fingerprint(path: Path, spec: DatasetSpec) -> str:
-    with open(path, "rb") as file:
-        digest = hashlib.file_digest(file, "sha256")
-    meaning = {"roles": {role: guess.column for role, guess in spec.roles.items()}, "split": spec.split.model_dump()}
-    digest.update(json.dumps(meaning, sort_keys=True).encode("utf-8"))
-    return digest.hexdigest()
-
-
-# -- using
-
 
 class Dataset:
     """Handle on a data set that exists. Raises UserError if there is none of that name.
 
-    With ``spec`` (a run's own copy), roles and split are as they were then, whatever was chosen since.
-    Raises UserError if the rows are no longer those.
+    With ``spec`` (a run's own copy), rows, roles and split are as they were then, whatever was done since.
+    Raises UserError if those rows are gone.
     """
 
     def __init__(self, workspace: "Workspace", name: str, spec: DatasetSpec | None = None):
-        self.path = workspace.dataset_path(name)
+        self.workspace, self.path = workspace, workspace.dataset_path(name)
         self.spec = spec or DatasetSpec(**read_json(self.path / "dataset.json"))
-        if spec and spec.fingerprint != _fingerprint(self.path / "table.arrow", spec):
+        self.opened = self.spec.fingerprint  # what it was when this handle looked
+        if spec and not self.table_file.exists():
             raise UserError("dataset-changed", name=name)  # deleted, and another one added under its name
+
+    @staticmethod
+    def has(workspace: "Workspace", spec: DatasetSpec) -> bool:
+        """True if the rows that ``spec`` (a run's copy) speaks of are still there."""
+        return (workspace.root / "datasets" / spec.name / "tables" / f"{spec.table}.arrow").exists()
+
+    @property
+    def table_file(self) -> Path:
+        return self.path / "tables" / f"{self.spec.table}.arrow"
 
     @cached_property
     def table(self) -> "pa.Table":
         """All rows, mapped from disk: opening costs no memory."""
-        import pyarrow as pa
-
-        return pa.ipc.open_file(pa.memory_map(str(self.path / "table.arrow"))).read_all()
+        return open_table(self.table_file)
 
     def page(self, start: int, count: int) -> list[dict[str, Any]]:
         """``count`` rows from row number ``start`` (from 0) on, as in the file; "#" is the row number from 1."""
@@ -209,12 +58,26 @@ class Dataset:
         return [{"#": number, **row} for number, row in enumerate(rows, start + 1)]
 
     def parts(self) -> dict[Part, "np.ndarray"]:
-        """Row numbers (from 0, sorted) of train, validation and test; without a text role all are empty."""
+        """Row numbers (from 0, sorted) of train, validation and test; without a text role all are empty.
+
+        Worked out once for a fingerprint, then read from the cache.
+        """
         import numpy as np
 
         if "text" not in self.spec.roles:
             return {part: np.zeros(0, int) for part in PARTS}
-        return split_rows(self.column("text"), self.column("label"), self.column("split"), self.spec.split)
+        file = self.workspace.root / "cache" / "splits" / f"{self.spec.fingerprint}.npz"
+        if file.exists():
+            with np.load(file) as kept:
+                return {part: kept[part] for part in PARTS}
+        columns = [self.column(role) for role in ("text", "label", "split", "group", "date")]
+        parts = split_rows(*columns[:3], self.spec.split, *columns[3:])
+        with disk_guard(self.workspace.root):
+            file.parent.mkdir(exist_ok=True)
+            beside = file.with_name(f".{uuid.uuid4().hex}.npz")
+            np.savez(beside, **parts)
+            os.replace(beside, file)
+        return parts
 
     def column(self, role: str) -> list[str] | None:
         """All cells of the column that plays ``role``, as text (None if no column does); labels without blanks at the ends."""
@@ -267,16 +130,22 @@ class Dataset:
 
     def set_roles(self, roles: dict[str, str]) -> DatasetSpec:
         """Let columns play these roles, and no others: a role that is "" or left out is played by none."""
-        self.spec.roles = _check_roles(self.spec, self.table, self.spec.roles, dict.fromkeys(ROLES, "") | roles)
-        return self._save()
+        chosen = check_roles(self.spec, self.table, self.spec.roles, dict.fromkeys(ROLES, "") | roles)
+        check_method(self.spec.split, "group" in chosen, "date" in chosen)
+        self.spec.roles = chosen
+        return self.save()
 
     def set_split(self, split: SplitSpec) -> DatasetSpec:
-        """Hold back other shares, or other rows."""
-        self.spec.split = _check_split(split)
-        return self._save()
+        """Hold back other shares, or other rows. Raises UserError if the method needs a role that no column plays."""
+        check_method(check_split(split), "group" in self.spec.roles, "date" in self.spec.roles)
+        self.spec.split = split
+        return self.save()
 
-    def _save(self) -> DatasetSpec:
-        self.spec.fingerprint = _fingerprint(self.path / "table.arrow", self.spec)
+    def save(self) -> DatasetSpec:
+        """Write what is known of the data set, with a fresh fingerprint. Raises UserError if somebody else changed it meanwhile."""
+        if read_json(self.path / "dataset.json")["fingerprint"] != self.opened:
+            raise UserError("dataset-moved-on", name=self.spec.name)
+        self.opened = self.spec.fingerprint = fingerprint(self.spec)
         with disk_guard(self.path):
             write_json(self.path / "dataset.json", self.spec.model_dump(mode="json"))
         return self.spec

@@ -21,16 +21,17 @@ CITED = re.compile(
 HAN = re.compile("[\u4e00-\u9fff]")
 
 
-def docstrings(package: str, *places: str, public: bool = False) -> Iterator[str]:
-    """The docstrings in a package's source files (below ``places`` in it, if given), tests left out, in a fixed order.
+def docstrings(package: str, *places: str, public: bool = False) -> Iterator[tuple[str, str]]:
+    """(file, docstring) of a package's source files (below ``places`` in it, if given), tests left out, in a fixed order.
 
     ``public`` leaves out those of names that begin with an underscore.
     """
     root = Path(find_spec(package).origin).parent
     files = sorted(file for place in places or (".",) for file in (root / place).rglob("*.py"))
     for file in files:
-        if not NOT_OURS.search(file.relative_to(root).as_posix()):
-            yield from _docstrings_in(ast.parse(file.read_text(encoding="utf-8")), public)
+        inside = file.relative_to(root).as_posix()
+        if not NOT_OURS.search(inside):
+            yield from ((f"{package}/{inside}", text) for text in _docstrings_in(ast.parse(file.read_text(encoding="utf-8")), public))
 
 
 def _docstrings_in(node: ast.AST, public: bool) -> Iterator[str]:

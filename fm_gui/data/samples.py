@@ -5,9 +5,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from fm_gui.config import DatasetSpec
+from fm_gui.config import DatasetSpec, SplitSpec
 from fm_gui.data import sample_sources as sources
-from fm_gui.data.dataset import store
+from fm_gui.data.adding import store
 from fm_gui.data.readers import Reading
 from fm_gui.data.sample_tickets import tickets
 from fm_gui.errors import UserError
@@ -58,30 +58,32 @@ def languages() -> Rows:
 def docs_topics() -> Rows:
     """A passage from the docstrings of a subpackage -> its topic; passages found under two topics are left out.
 
-    What is written for readers comes first; docstrings of private names only fill up a topic that has too few.
+    What is written for readers comes first; docstrings of private names only fill up a topic that has too few. The page
+    (source file) stands beside each passage: passages of one page share names and phrases, so they must not be split.
     """
-    found: dict[str, set[str]] = {}
+    found: dict[str, dict[str, str]] = {}
     public: set[str] = set()
     for topic, places in TOPICS.items():
         for open_only in (True, False):
             texts = _topic_passages(places, open_only)
-            for text in texts:
-                found.setdefault(text, set()).add(topic)
+            for page, text in texts:
+                found.setdefault(text, {}).setdefault(topic, page)
             if open_only:
-                public.update(texts)
+                public.update(text for _, text in texts)
     rng, rows = random.Random(12), []
     for topic in TOPICS:
-        texts = [text for text, topics in found.items() if topics == {topic}]
+        texts = [text for text, topics in found.items() if topics.keys() == {topic}]
         rng.shuffle(texts)
         texts.sort(key=lambda text: text not in public)
-        rows += [(text, topic) for text in texts[:PER_TOPIC]]
-    return _shuffled(rows, rng)
+        rows += [(text, topic, found[text][topic]) for text in texts[:PER_TOPIC]]
+    rng.shuffle(rows)
+    return dict(zip(("text", "label", "page"), map(list, zip(*rows))))
 
 
-def _topic_passages(places: tuple[tuple[str, ...], ...], public: bool) -> list[str]:
-    docstrings = (text for place in places for text in sources.docstrings(*place, public=public))
-    passages = (text for docstring in docstrings for paragraph in sources.prose(docstring) for text in sources.passages(paragraph, 400))
-    return [text for text in passages if len(text) >= 40]
+def _topic_passages(places: tuple[tuple[str, ...], ...], public: bool) -> list[tuple[str, str]]:
+    documents = (document for place in places for document in sources.docstrings(*place, public=public))
+    passages = ((page, text) for page, docstring in documents for paragraph in sources.prose(docstring) for text in sources.passages(paragraph, 400))
+    return [(page, text) for page, text in passages if len(text) >= 40]
 
 
 def support_tickets() -> Rows:
@@ -93,7 +95,7 @@ def english_docs() -> Rows:
     """The prose of Python's help topics and of the docstrings of four libraries: one document a row, no paragraph twice."""
     seen: set[str] = set()
     documents, size = [], 0
-    docstrings = (text for package in ("scipy", "sklearn", "numpy", "pandas") for text in sources.docstrings(package))
+    docstrings = (text for package in ("scipy", "sklearn", "numpy", "pandas") for _, text in sources.docstrings(package))
     for paragraphs in (*map(sources.plain_paragraphs, sources.help_topics()), *map(sources.prose, docstrings)):
         document = "\n\n".join(text for text in dict.fromkeys(paragraphs) if text not in seen)
         seen.update(paragraphs)
@@ -130,6 +132,8 @@ class Sample:
     licence: str
     tasks: tuple[str, ...]  # the names of those it suits, best first
     build: Callable[[], Rows]
+    roles: dict[str, str] | None = None  # role -> column, where guessing is not enough
+    split: SplitSpec | None = None
 
 
 SAMPLES: tuple[Sample, ...] = (
@@ -137,7 +141,8 @@ SAMPLES: tuple[Sample, ...] = (
         "tickets", "synthetic", "a grammar written for fm_gui, no real customers", "Apache-2.0", ("text-classification",), support_tickets
     ),
     Sample("languages", "real", "Unicode CLDR display names, from Babel", "Unicode-3.0", ("text-classification",), languages),
-    Sample("docs-topics", "real", "documentation of scikit-learn and SciPy", "BSD-3-Clause", ("text-classification",), docs_topics),
+    Sample("docs-topics", "real", "documentation of scikit-learn and SciPy", "BSD-3-Clause", ("text-classification",), docs_topics,
+           {"group": "page"}, SplitSpec(method="group", validation=0.15, test=0.15)),  # fmt: skip
     Sample(
         "english-docs",
         "real",
@@ -175,4 +180,4 @@ def add_sample(workspace: "Workspace", name: str) -> DatasetSpec:
             return spec
     rows = {column: pa.array(cells, pa.string()) for column, cells in sample.build().items()}
     provenance = {"sample": name, "kind": sample.kind, "origin": sample.origin, "licence": sample.licence}
-    return store(workspace, Reading(pa.table(rows), {"format": "sample", "skipped": 0}), "", name, name, provenance=provenance)
+    return store(workspace, Reading(pa.table(rows), {"format": "sample", "skipped": 0}), "", name, name, sample.roles, sample.split, provenance)

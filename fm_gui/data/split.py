@@ -5,9 +5,11 @@ from typing import Literal
 import numpy as np
 
 from fm_gui.config import SplitSpec
+from fm_gui.errors import UserError
 
 Part = Literal["train", "validation", "test"]
 PARTS: tuple[Part, ...] = ("train", "validation", "test")
+FEW_GROUPS = 20_000  # below, groups are balanced one by one; above, chance does it
 PART_NAMES: dict[Part, tuple[str, ...]] = {
     "train": ("train", "training", "trn", "tr", "learn", "训练", "训练集", "訓練"),
     "validation": (
@@ -35,31 +37,141 @@ def part_of(value: str | None) -> Part | None:
     return next((part for part, words in PART_NAMES.items() if word in words), None)
 
 
-def split_rows(texts: list[str], labels: list[str] | None, brought: list[str] | None, spec: SplitSpec) -> dict[Part, np.ndarray]:
+def split_rows(
+    texts: list[str], labels: list[str] | None, brought: list[str] | None, spec: SplitSpec,
+    groups: list[str] | None = None, dates: list[str] | None = None,
+) -> dict[Part, np.ndarray]:  # fmt: skip
     """Row numbers (from 0, sorted) of each part; the same for the same rows and spec.
 
     - Rows with an empty text, or an empty label where there are labels, are in no part.
-    - Equal texts (but for blanks at the ends) are never in two parts.
-    - Every class keeps the share ``spec`` asks for, to a row, and at least one training row. Every part has a row
-      if there are texts enough (three that no class needs for training).
+    - Equal texts (but for blanks at the ends) are never in two parts; with method "group" neither are rows of one group,
+      and with ``keep_similar`` neither are near-copies. A row with an empty group stands alone.
+    - "stratified": every class keeps the share ``spec`` asks for, to a row, and at least one training row. Every part has
+      a row if there are texts enough (three that no class needs for training). "group" comes as near to that as its groups let it; "random" ignores the classes.
+    - "time": the newest rows judge, the next newest steer; rows without a readable date train.
+    - "k-fold": slice ``fold`` of ``folds`` judges, ``validation`` of the rest steers; every row judges in one fold.
     - ``brought`` wins where it is given: rows with an empty value train, with an unknown value are in no part. A text
       that was brought for two parts stays in the one that judges (test before validation before train). A part that
       was not brought at all is split off the training rows.
+
+    Raises UserError if the method needs a column that no role names, or a fold beyond the last.
     """
+    check_method(spec, groups is not None, dates is not None)
     usable = np.fromiter((bool(text.strip()) for text in texts), bool, len(texts))
     if labels is not None:
         usable &= np.fromiter((bool(label.strip()) for label in labels), bool, len(labels))
     rows = np.flatnonzero(usable)
-    group_of = _codes([texts[row].strip() for row in rows])
-    class_of = _codes([labels[row].strip() for row in rows]) if labels is not None else np.zeros(len(rows), int)
+    group_of = _groups(rows, texts, groups if spec.method == "group" else None, spec.keep_similar)
+    classes = spec.method in ("stratified", "group", "k-fold") and labels is not None
+    class_of = _codes([labels[row].strip() for row in rows]) if classes else np.zeros(len(rows), int)
     part, fixed = _brought_parts(brought, rows, group_of)
     missing = [name for name in ("test", "validation") if name not in fixed]
-    if missing:
-        open_rows = np.flatnonzero(part == 0)
+    open_rows = np.flatnonzero(part == 0)
+    if missing and len(open_rows):
         shares = {PARTS.index(name): getattr(spec, name) for name in missing}
-        if len(open_rows):
-            part[open_rows] = _split_groups(group_of[open_rows], class_of[open_rows], shares, np.random.default_rng(spec.split_seed))
+        inside = group_of[open_rows], class_of[open_rows]
+        if spec.method == "time":
+            part[open_rows] = _split_by_time(inside[0], [dates[row] for row in rows[open_rows]], shares)
+        elif spec.method == "k-fold" and "test" in missing:
+            part[open_rows] = _split_in_folds(*inside, shares, spec)
+        elif spec.method == "group" and inside[0].max() < FEW_GROUPS:
+            part[open_rows] = _split_few_groups(*inside, shares, spec.split_seed)
+        else:
+            part[open_rows] = _split_groups(*inside, shares, np.random.default_rng(spec.split_seed))
     return {name: rows[part == number] for number, name in enumerate(PARTS)}
+
+
+def check_method(spec: SplitSpec, groups: bool, dates: bool) -> None:
+    """Raises UserError if ``spec`` cannot be followed: no column plays the role its method needs, or no such fold."""
+    if spec.method == "group" and not groups or spec.method == "time" and not dates:
+        raise UserError("split-needs-role", method=spec.method, role={"group": "group", "time": "date"}[spec.method])
+    if spec.method == "k-fold" and spec.fold > spec.folds:
+        raise UserError("split-fold", fold=spec.fold, folds=spec.folds)
+
+
+def _groups(rows: np.ndarray, texts: list[str], groups: list[str] | None, similar: bool) -> np.ndarray:
+    """A number for each row; rows that must stay together share one."""
+    chosen = [texts[row].strip() for row in rows]
+    links = [_codes(chosen)]
+    if groups is not None:
+        links.append(_codes([groups[row].strip() or f"\0{row}" for row in rows]))
+    if similar:
+        from fm_gui.data.similar import near_duplicates
+
+        links.append(near_duplicates(chosen))
+    if len(links) == 1 or not len(rows):
+        return links[0]
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
+    # rows and what they share are the two sides of a graph: what hangs together stays together
+    offsets = np.cumsum([len(rows), *(link.max() + 1 for link in links)])
+    left = np.tile(np.arange(len(rows)), len(links))
+    right = np.concatenate([link + offset for link, offset in zip(links, offsets)])
+    graph = coo_array((np.ones(len(left), np.int8), (left, right)), shape=(offsets[-1], offsets[-1]))
+    return connected_components(graph, directed=False)[1][: len(rows)]
+
+
+def _split_by_time(group_of: np.ndarray, dates: list[str], shares: dict[int, float]) -> np.ndarray:
+    """Part number of each row: the newest share of the dated groups for the first part of ``shares``, the next newest for the next."""
+    from fm_gui.data.dates import read_dates
+
+    times = read_dates(dates)
+    never = np.iinfo(np.int64).max
+    earliest = np.full(group_of.max() + 1, never)
+    np.minimum.at(earliest, group_of, np.where(np.isnat(times), never, times.astype(np.int64)))
+    first = earliest[group_of]  # copies count from the first time they were seen
+    part, order = np.zeros(len(group_of), int), np.argsort(first, kind="stable")
+    order = order[first[order] < never]
+    for number, share in shares.items():
+        count = min(max(1, round(share * len(group_of))), max(0, len(order) - 1))
+        if count:
+            oldest = first[order[-count]]
+            part[(first >= oldest) & (first < never) & (part == 0)] = number
+            order = order[first[order] < oldest]
+    return part
+
+
+def _split_few_groups(group_of: np.ndarray, class_of: np.ndarray, shares: dict[int, float], seed: int) -> np.ndarray:
+    """Part number of each row where groups are large and few, so that sizes and classes must be balanced group by group."""
+    import warnings
+
+    from sklearn.model_selection import StratifiedGroupKFold
+
+    part, open_rows = np.zeros(len(group_of), int), np.arange(len(group_of))
+    for number, share in shares.items():
+        folds = min(max(2, round(len(open_rows) / (share * len(group_of)))), len(np.unique(group_of[open_rows])))
+        if folds < 2 or np.bincount(class_of[open_rows]).max() < folds:
+            break  # too few groups to hold one back
+        with warnings.catch_warnings(action="ignore"):  # a class with fewer rows than folds cannot be in each; it still trains
+            cuts = StratifiedGroupKFold(folds, shuffle=True, random_state=seed).split(open_rows, class_of[open_rows], group_of[open_rows])
+            held = [taken for _, taken in cuts]
+        best = min(held, key=lambda taken: _unlike(class_of, open_rows[taken], share))
+        part[open_rows[best]] = number
+        open_rows = np.delete(open_rows, best)
+    return _teach_every_class(part, group_of, class_of)
+
+
+def _unlike(class_of: np.ndarray, taken: np.ndarray, share: float) -> float:
+    """How far the classes' counts in ``taken`` are from ``share`` of each class."""
+    wanted = np.bincount(class_of) * share
+    return float(np.abs(np.bincount(class_of[taken], minlength=len(wanted)) - wanted).sum())
+
+
+def _split_in_folds(group_of: np.ndarray, class_of: np.ndarray, shares: dict[int, float], spec: SplitSpec) -> np.ndarray:
+    """Part number of each row where slice ``spec.fold`` judges; whole groups, each class spread over the folds."""
+    rng = np.random.default_rng(spec.split_seed)
+    _, group_of = np.unique(group_of, return_inverse=True)
+    first_row = np.unique(group_of, return_index=True)[1]
+    order = np.lexsort((rng.random(len(first_row)), class_of[first_row]))
+    fold_of_group = np.empty(len(first_row), int)
+    fold_of_group[order] = np.arange(len(first_row)) % spec.folds
+    part = np.where(fold_of_group[group_of] == spec.fold - 1, PARTS.index("test"), 0)
+    rest = np.flatnonzero(part == 0)
+    steering = {number: share for number, share in shares.items() if number != PARTS.index("test")}
+    if steering and len(rest):
+        part[rest] = _split_groups(group_of[rest], class_of[rest], steering, rng)
+    return part
 
 
 def _codes(values: list[str]) -> np.ndarray:

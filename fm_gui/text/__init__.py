@@ -9,7 +9,11 @@ from functools import cache
 from importlib import import_module
 
 LANGUAGES = ("en", "zh")
-PARTS = ("errors", "engine", "reading", "models", "shell", "data", "train", "watch", "try_", "results", "terminal")
+SETTINGS = ("settings", "reading", "cleaning")  # the modules that hold the Chinese of settings, as CHINESE
+PARTS = (
+    "errors", "engine", "reading", "rows", "profile", "cleaning", "health", "manage", "models", "shell", "data",
+    "train", "watch", "try_", "results", "terminal", "data_label", "data_manage", "data_health", "data_clean",
+)
 
 
 @cache
@@ -30,7 +34,11 @@ def say(key: str, lang: str = "en", **values) -> str:
 
 def say_setting(model: type, field: str, lang: str = "en") -> tuple[str, str]:
     """(title, help) of a setting: English from its field, Chinese from ``settings.py``."""
-    from fm_gui.text.settings import CHINESE
-
     info = model.model_fields[field]
-    return CHINESE[field] if lang == "zh" else (info.title, info.description)
+    return chinese_setting(model, field) if lang == "zh" else (info.title, info.description)
+
+
+def chinese_setting(model: type, field: str) -> tuple[str, str]:
+    """The Chinese (title, help): under "Model.field" where the name alone means different things, else under "field"."""
+    tables = [import_module(f"fm_gui.text.{part}").CHINESE for part in SETTINGS]
+    return next(table[key] for key in (f"{model.__name__}.{field}", field) for table in tables if key in table)

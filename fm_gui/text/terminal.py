@@ -113,7 +113,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "cli.demo.end": ("Done in {time}. Your own data: fm-gui data add FILE, or python app.py for the page.", "用时 {time}。用自己的数据：fm-gui data add 文件，或运行 python app.py 打开网页。"),
     # what goes wrong
     "error.cli-pair": ("{option} needs NAME=VALUE, but was given “{given}”.", "{option} 需要“名称=值”的形式，但得到的是“{given}”。"),
-    "error.cli-files-or-sample": ("Give either files or --sample NAME, one of the two.", "请给出文件或 --sample 名称，二者选一。"),
+    "error.cli-files-or-sample": ("Give files, --sample NAME or --hub ORG/NAME: one of them.", "请给出文件、--sample 名称或 --hub 组织/名称，三者选一。"),
     "error.cli-no-task": ("Data set “{name}” cannot teach anything yet: say which column holds the text by adding it again with --map text=COLUMN.", "数据集“{name}”暂时什么也教不了：请用 --map text=列名 重新添加，指明哪一列是文本。"),
     "error.cli-model-unknown": ("There is nothing called “{name}” to start from. Known: {known}, a folder, or org/name of the hub.", "没有名为“{name}”的起点。可用：{known}，也可以是文件夹或 hub 上的 org/name。"),
     "error.cli-nothing-to-predict": ("Nothing was given to predict. Write a text after the run: fm-gui predict {run} \"...\", or give --file.", "没有给出要预测的内容。请在训练名称后写文本：fm-gui predict {run} \"...\"，或用 --file。"),

@@ -6,8 +6,9 @@ import pytest
 
 from fm_gui import files
 from fm_gui.config import DatasetSpec, SplitSpec
-from fm_gui.data import dataset as module
-from fm_gui.data.dataset import Dataset, add_dataset
+from fm_gui.data import adding as module
+from fm_gui.data.adding import add_dataset
+from fm_gui.data.dataset import Dataset
 from fm_gui.errors import UserError
 
 
@@ -55,7 +56,7 @@ def test_add_and_read(workspace, file):
     assert data.rows([3, 0]) == [{"text": "this is text number 3", "label": "good"}, {"text": "this is text number 0", "label": "bad"}]
     assert data.rows([]) == [] and data.label_counts() == {"bad": 20, "good": 20}
     parts = data.parts()
-    assert [len(parts[part]) for part in ("train", "validation", "test")] == [32, 4, 4]
+    assert [len(parts[part]) for part in ("train", "validation", "test")] == [24, 8, 8]  # few rows: a fifth each
     assert list(data.texts("test")) == [f"this is text number {row}" for row in parts["test"]]
 
 
@@ -86,11 +87,11 @@ def test_nothing_is_left_behind(workspace, file):
 
 
 def test_full_disk(workspace, file, monkeypatch, tmp_path):
-    def write_to_full_disk(path, table):
+    def write_to_full_disk(folder, file):
         with open("/dev/full", "wb", buffering=0) as full:
             full.write(b"x")
 
-    monkeypatch.setattr(module, "_write_table", write_to_full_disk)  # the error is the system's own, only the place is ours
+    monkeypatch.setattr(module, "adopt", write_to_full_disk)  # the error is the system's own, only the place is ours
     problem = refused("disk-full", "make room", add_dataset, workspace, [file()])
     assert problem.values["path"] == str(workspace.root) and problem.values["needed"] > problem.values["free"]
     assert leftovers(workspace) == []
@@ -146,7 +147,7 @@ def test_own_validation_and_test_files(workspace, file):
     assert [len(parts[part]) for part in ("train", "validation", "test")] == [40, 6, 8] and parts["test"].tolist() == list(range(46, 54))
     spec = add_dataset(workspace, [train], test_file=test)
     parts = Dataset(workspace, spec.name).parts()
-    assert [len(parts[part]) for part in ("train", "validation", "test")] == [36, 4, 8]
+    assert [len(parts[part]) for part in ("train", "validation", "test")] == [32, 8, 8]
     problem = refused("columns-differ", "rename", add_dataset, workspace, [train], test_file=file("t.csv", "text,tag\na,b\n"))
     assert problem.values["file"] == "t.csv"
 

@@ -45,6 +45,15 @@ def test_docs_topics(built):
     assert not [text for text in rows["text"] if ">>>" in text or "----" in text or ":math:" in text]
 
 
+def test_passages_of_one_page_stay_together(workspace):
+    data = Dataset(workspace, add_sample(workspace, "docs-topics").name)
+    pages, parts = data.column("group"), data.parts()
+    seen = {part: {pages[row] for row in rows} for part, rows in parts.items()}
+    assert not seen["train"] & seen["validation"] and not (seen["train"] | seen["validation"]) & seen["test"]
+    assert min(len(rows) for rows in parts.values()) > 400
+    assert all({data.column("label")[row] for row in rows} == set(TOPICS) for rows in parts.values())
+
+
 def test_tickets(built):
     rows = built["tickets"]
     assert len(rows["text"]) == 3_000 and len(set(rows["label"])) == 11 and min(Counter(rows["label"]).values()) > 260

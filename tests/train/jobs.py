@@ -6,7 +6,7 @@ import random
 import torch
 
 from fm_gui import plan
-from fm_gui.data.dataset import add_dataset
+from fm_gui.data.adding import add_dataset
 from fm_gui.tasks import get_task
 from fm_gui.train import worker
 from fm_gui.train.report import Report

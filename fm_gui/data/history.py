@@ -1,0 +1,144 @@
+"""Versions of a data set: steps taken, taken back, brought back, and a whole recipe replayed on other rows.
+
+The table as it was read is never changed. Every step leads to a table of its own beside it; which one is in use is a
+line in dataset.json, so taking a step back is at once, and a run keeps the version that it was trained on.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from fm_gui.config import Applied, RoleGuess, StepSpec
+from fm_gui.data.columns import describe, guess_roles
+from fm_gui.data.dataset import Dataset
+from fm_gui.data.split import check_method
+from fm_gui.data.tables import write_table
+from fm_gui.errors import UserError
+from fm_gui.files import disk_guard
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+VERSIONS_KEPT = 5  # newest tables of a data set that are kept without a run that needs them; older ones are made again when asked for
+Progress = Callable[[float, str], None]  # share done, words key of what is going on; may raise to stop
+
+
+def apply(dataset: Dataset, steps: Sequence[StepSpec], progress: Progress | None = None, *, lenient: bool = False) -> Dataset:
+    """Take ``steps``, one after the other; returns the data set in its new version. All or nothing.
+
+    ``lenient`` leaves out steps that change nothing. Raises UserError for an unknown step or setting, for a step that
+    leaves no rows, and if nothing changes.
+    """
+    from fm_gui.data.steps import make_step
+
+    made = [make_step(step) for step in steps]
+    table, roles, applied = dataset.table, columns_of(dataset), []
+    for number, (spec, step) in enumerate(zip(steps, made)):
+        if progress:
+            progress(number / len(made), "data.steps.working")
+        before, there = table, {role: column for role, column in roles.items() if column in table.column_names}
+        table = step.apply(before, there).table
+        if not table.num_rows:
+            raise UserError("step-leaves-nothing", step=spec.step, rows=before.num_rows)
+        if lenient and table.equals(before):
+            continue
+        with disk_guard(dataset.path, needed=table.nbytes):
+            name = write_table(dataset.path / "tables", table)
+        applied.append(Applied(step=spec.step, settings=spec.settings, table=name, rows=table.num_rows, roles=there))
+    if table.equals(dataset.table):
+        raise UserError("step-changes-nothing", step=", ".join(step.step for step in steps))
+    dataset.spec.recipe += applied
+    dataset.spec.undone = []
+    return _switch(dataset, table)
+
+
+def undo(dataset: Dataset) -> Dataset:
+    """Take the last step back. Raises UserError if there is none."""
+    if not dataset.spec.recipe:
+        raise UserError("no-step-to-undo", name=dataset.spec.name)
+    dataset.spec.undone.append(dataset.spec.recipe.pop())
+    return _switch(dataset)
+
+
+def redo(dataset: Dataset) -> Dataset:
+    """Take the step again that was taken back last. Raises UserError if there is none."""
+    if not dataset.spec.undone:
+        raise UserError("no-step-to-redo", name=dataset.spec.name)
+    dataset.spec.recipe.append(dataset.spec.undone.pop())
+    return _switch(dataset)
+
+
+def go_to(dataset: Dataset, version: int) -> Dataset:
+    """Go to version ``version``: 0 is the table as it was read, n after n steps. Raises UserError if there is none."""
+    steps = [*dataset.spec.recipe, *reversed(dataset.spec.undone)]
+    if not 0 <= version <= len(steps):
+        raise UserError("version-unknown", version=version, last=len(steps), name=dataset.spec.name)
+    dataset.spec.recipe, dataset.spec.undone = steps[:version], steps[version:][::-1]
+    return _switch(dataset)
+
+
+def replay(dataset: Dataset, other: Dataset, progress: Progress | None = None) -> Dataset:
+    """Take all steps of ``other``'s recipe on ``dataset`` (new rows of the same kind); steps that change nothing are left out."""
+    if not other.spec.recipe:
+        raise UserError("no-step-to-replay", name=other.spec.name)
+    return apply(dataset, [StepSpec(step=step.step, settings=step.settings) for step in other.spec.recipe], progress, lenient=True)
+
+
+def columns_of(dataset: Dataset) -> dict[str, str]:
+    """Role -> column."""
+    return {role: guess.column for role, guess in dataset.spec.roles.items()}
+
+
+def _switch(dataset: Dataset, table: "pa.Table | None" = None) -> Dataset:
+    """Write down that the version at the end of the recipe is the one in use, and make its table if it is no longer there."""
+    spec = dataset.spec
+    spec.table = spec.recipe[-1].table if spec.recipe else spec.original
+    if table is None:
+        _make_again(dataset)
+    fresh = Dataset(dataset.workspace, spec.name, spec)
+    fresh.opened = dataset.opened
+    table = fresh.table
+    spec.rows, spec.columns = table.num_rows, describe(table)
+    names = set(table.column_names)
+    kept = {role: guess for role, guess in spec.roles.items() if guess.column in names}
+    if "text" not in kept or "label" in spec.roles and "label" not in kept:  # a step replaced the column: what is it called now?
+        taken = {guess.column for guess in kept.values()}
+        lost = {"text", *spec.roles} - kept.keys()  # not those that a person chose to leave empty
+        kept = {role: g for role, g in guess_roles(table, spec.columns).items() if role in lost and g.column not in taken} | kept
+    if "label" not in spec.roles and spec.recipe and spec.recipe[-1].step == "set-labels" and all(g.column != "label" for g in kept.values()):
+        kept["label"] = RoleGuess(column="label", reason="reason.chosen", values={"column": "label"})  # the column that the step made
+    spec.roles = kept
+    check_method(spec.split, "group" in kept, "date" in kept)
+    fresh.save()
+    _forget_old(fresh)
+    return fresh
+
+
+def _make_again(dataset: Dataset) -> None:
+    """Replay the recipe from the original if the table of the version in use was cleared away."""
+    from fm_gui.data.steps import make_step
+    from fm_gui.data.tables import open_table
+
+    spec, folder = dataset.spec, dataset.path / "tables"
+    if (folder / f"{spec.table}.arrow").exists():
+        return
+    there = [n for n, step in enumerate(spec.recipe, 1) if (folder / f"{step.table}.arrow").exists()]
+    begin = there[-1] if there else 0
+    table = open_table(folder / f"{spec.recipe[begin - 1].table if begin else spec.original}.arrow")
+    for step in spec.recipe[begin:]:
+        table = make_step(step).apply(table, step.roles).table
+    with disk_guard(dataset.path, needed=table.nbytes):
+        name = write_table(folder, table)
+    spec.recipe[-1].table = spec.table = name
+
+
+def _forget_old(dataset: Dataset) -> None:
+    """Delete tables that nobody needs: neither a run, nor the newest versions, nor the original."""
+    spec = dataset.spec
+    steps = [*spec.recipe, *reversed(spec.undone)]
+    near = sorted(range(len(steps)), key=lambda n: abs(n - len(spec.recipe) + 1))[:VERSIONS_KEPT]
+    needed = {spec.original, spec.table, *(steps[n].table for n in near)}
+    needed |= {run.config.data.table for run in dataset.workspace.runs() if run.config.data.name == spec.name}
+    for file in (dataset.path / "tables").glob("*.arrow"):
+        if file.stem not in needed:
+            file.unlink()
+

@@ -1,0 +1,56 @@
+"""Words of the Label tab inside Data."""
+
+WORDS: dict[str, tuple[str, str]] = {
+    "label.about": (
+        "One text at a time: say what it is, the next one comes at once. Every answer is kept right away.",
+        "一次看一条：说出它是什么，马上出现下一条。每个回答都会立即保存。",
+    ),
+    "label.order": ("Which texts first?", "先看哪些？"),
+    "label.order.help": ("Texts that a model is unsure of teach it most (active learning).", "模型最没把握的文字最值得标注（主动学习）。"),
+    "label.order.empty": ("Rows without a label first", "先看没有标签的"),
+    "label.order.run": ("Where {name} is least sure", "“{name}”最没把握的"),
+    "label.only": ("Only rows without a label", "只看没有标签的"),
+    "label.ranking": ("Looking for the texts the model is least sure of", "正在找模型最没把握的文字"),
+    "label.stop": ("Stop", "停止"),
+    # the text that is asked for
+    "label.row": ("Row {row:,}", "第 {row:,} 行"),
+    "label.now": ("Label now: {label}", "现有标签：{label}"),
+    "label.now.none": ("No label yet", "还没有标签"),
+    "label.guess": ("The model's guess: {label}, {share}", "模型的猜测：{label}，{share}"),
+    "label.cut": ("… and {more:,} more characters", "……还有 {more:,} 个字符"),
+    "label.question": ("Which label is right?", "哪个标签正确？"),
+    "label.question.first": ("Type the first label below.", "请在下面输入第一个标签。"),
+    "label.more": ("and {more:,} more labels: type the name below", "另有 {more:,} 个标签：请在下面输入名称"),
+    "label.new": ("Another label", "别的标签"),
+    "label.new.help": ("Type its name and press Enter.", "输入名称后按回车。"),
+    "label.skip": ("Skip (S)", "跳过（S）"),
+    "label.undo": ("Take back (Z)", "撤回（Z）"),
+    "label.keys": (
+        "Keys: 1 to 9 choose a label, S or → skips, Z or ← takes the last answer back.",
+        "快捷键：1 到 9 选标签，S 或 → 跳过，Z 或 ← 撤回上一个回答。",
+    ),
+    "label.undo.none": ("There is no answer to take back.", "没有可撤回的回答。"),
+    "label.elsewhere": ("Row {row:,} was answered in another window meanwhile; that answer was kept.", "第 {row:,} 行刚在别的窗口中标注过，已保留那个回答。"),
+    "label.more.coming": ("Looking for the next texts …", "正在找下一批……"),
+    "label.done": ("Every text has an answer.", "所有文字都已标注。"),
+    "label.done.skipped": ("Every text was asked for. Skipped: {skipped:,}.", "所有文字都已看过，跳过了 {skipped:,} 条。"),
+    "label.done.empty": ("There is no text to label.", "没有可标注的文字。"),
+    "label.again.skipped": ("Ask the skipped ones again", "再看跳过的"),
+    "label.again.all": ("Go through all of them again", "全部再看一遍"),
+    # how far it is
+    "label.progress": ("{answered:,} of {total:,} texts answered", "已标注 {answered:,} 条，共 {total:,} 条"),
+    "label.skipped": ("skipped: {skipped:,}", "跳过 {skipped:,} 条"),
+    "label.waiting": ("Answers not yet in the data set: {waiting:,}", "尚未写入数据集的回答：{waiting:,} 个"),
+    "label.waiting.none": ("All your answers are in the data set", "你的回答都已写入数据集"),
+    "label.strange": (
+        "Answers to texts that a cleaning step changed or removed: {strange:,}. They are kept, and count again if that step is taken back.",
+        "有 {strange:,} 个回答对应的文字已被清理步骤修改或删除。回答仍保留，撤销该步骤后重新生效。",
+    ),
+    "label.put": ("Put these labels into the data set", "把这些标签写入数据集"),
+    "label.put.help": ("This is a step of the data set's recipe; it can be taken back under Clean.", "这会成为数据集的一个步骤，可在“清理”中撤销。"),
+    "label.put.done": ("Labels written into the data set: {count:,}.", "已写入数据集的标签：{count:,} 个。"),
+    "error.label-column": (
+        "No column of “{name}” is the label, but one is called “{column}” and would be mixed up with it. Choose it as the answer above, or drop it under Clean, then put the labels in.",
+        "“{name}”没有指定标签列，但已有名为“{column}”的列，会混在一起。请先在上方把它选为答案，或在“清理”中删除它，再写入标签。",
+    ),
+}

@@ -1,0 +1,25 @@
+"""Words of versions, recipes, whole data sets and labelling by hand."""
+
+WORDS: dict[str, tuple[str, str]] = {
+    "data.steps.working": ("Changing the rows", "正在修改数据"),
+    "error.step-leaves-nothing": ("“{step}” would remove all {rows:,} rows. Choose gentler settings.", "“{step}”会删除全部 {rows:,} 行。请放宽设置。"),
+    "error.step-changes-nothing": ("“{step}” changes nothing in these rows. Leave it out, or choose other settings.", "“{step}”不会改变这些数据。请去掉这一步，或修改设置。"),
+    "error.no-step-to-undo": ("Data set “{name}” is as it was read: there is no step to take back.", "数据集“{name}”还是读入时的样子，没有可撤销的步骤。"),
+    "error.no-step-to-redo": ("There is no step of data set “{name}” to bring back.", "数据集“{name}”没有可恢复的步骤。"),
+    "error.no-step-to-replay": ("Data set “{name}” has no steps that could be taken on other rows. Clean it first.", "数据集“{name}”没有可重用的步骤。请先清理它。"),
+    "error.version-unknown": ("Data set “{name}” has no version {version}; its last one is {last}. Choose a number from 0 to {last}.", "数据集“{name}”没有版本 {version}，最新的是 {last}。请选择 0 到 {last}。"),
+    "error.dataset-moved-on": ("Data set “{name}” was changed in another window or program. Look at it again, then repeat your change.", "数据集“{name}”已在别的窗口或程序中被修改。请重新查看后再操作。"),
+    "error.dataset-rename-used": ("“{name}” cannot be renamed: runs know it by this name ({runs}). Make a copy under the new name.", "“{name}”不能改名：已有训练使用这个名字（{runs}）。请用新名字复制一份。"),
+    "error.files-not-kept": ("The files of “{name}” were not kept, as they were too large or came otherwise. Add them again with these options.", "“{name}”的原始文件没有保留（太大，或来自别处）。请用这些选项重新添加。"),
+    "error.dataset-reread-used": ("“{name}” cannot be read again: runs were made with its rows ({runs}). Add the file as another data set.", "“{name}”不能重新读取：已有训练用到它（{runs}）。请把文件另外添加为一个数据集。"),
+    "error.sample-size": ("A sample of {rows:,} rows cannot be drawn from “{name}”. Choose from 1 to {most:,}.", "无法从“{name}”中抽取 {rows:,} 行。请选择 1 到 {most:,}。"),
+    "error.merge-few": ("Choose at least two different data sets to merge.", "请至少选择两个不同的数据集来合并。"),
+    "error.merge-role": ("In “{name}” no column is the {role}, as in “{first}”. Choose that column there first.", "“{name}”中没有像“{first}”那样指定“{role}”列。请先在其中选择该列。"),
+    "error.export-kind": ("Rows cannot be written as “{kind}”. Choose one of: {known}.", "无法写成“{kind}”。可选：{known}。"),
+    "error.split-needs-role": ("Rows cannot be held back by {method}: no column is the {role}. Choose that column first, or another way to hold rows back.", "无法按“{method}”留出数据：没有指定“{role}”列。请先选择该列，或换一种留出方式。"),
+    "error.split-fold": ("There is no fold {fold} of {folds}. Choose a number from 1 to {folds}.", "共 {folds} 折，没有第 {fold} 折。请选择 1 到 {folds}。"),
+    "error.label-long": ("This label has {found} characters; at most {most} are possible. Use a short name.", "这个标签有 {found} 个字符，最多 {most} 个。请用简短的名称。"),
+    "error.label-no-text": ("No column of “{name}” is the text, so there is nothing to label. Choose that column first.", "“{name}”没有指定文本列，无法标注。请先选择该列。"),
+    "error.label-run": ("Run “{name}” does not classify texts, so it cannot say which rows are doubtful. Choose a text classification run, or none.", "“{name}”不是文本分类，无法判断哪些行不确定。请选择文本分类的训练，或不选。"),
+    "error.label-none": ("No labels were given to “{name}” yet. Label some rows first.", "还没有给“{name}”标注任何行。请先标注几行。"),
+}
