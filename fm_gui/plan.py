@@ -135,7 +135,7 @@ def plan(workspace: Workspace, config: RunConfig, progress: Callable[[int, int],
         examples=[task.example(encoded, i, processor, config, data.labels) for i in range(len(first))],
         truncated=truncated, unreadable=len(config.data.skipped),
         warnings=_warnings(config, dataset, data, steps, truncated, unknown, parameters),
-        command=command(config),
+        command=command(config, usual_options_of(workspace, task, config)),
     )  # fmt: skip
 
 
@@ -170,8 +170,13 @@ def count_parameters(workspace: Workspace, config: RunConfig, processor, labels:
     return architecture.parameters(config.model.size, len(processor), task.limit(config), task.head, max(labels, 2))
 
 
-def command(config: RunConfig) -> str:
-    """The command line that starts the same run."""
+def usual_options_of(workspace: Workspace, task, config: RunConfig) -> dict[str, Any]:
+    """The task's options as they would be had nobody chosen any."""
+    return task.complete(task.Options().model_dump(), config.model, workspace)
+
+
+def command(config: RunConfig, usual_options: dict[str, Any] | None = None) -> str:
+    """The command line that starts the same run; what ``usual_options`` says anyway (by default the task's own) is left out."""
     task, model = get_task(config.task), config.model
     words = ["fm-gui", "train", "--task", task.name, "--data", config.data.name]
     words += ["--model", f"{model.architecture}:{model.size}" if model.start == "scratch" else model.start]
@@ -180,7 +185,8 @@ def command(config: RunConfig) -> str:
     changed = {k: v for k, v in config.train if v != getattr(usual, k) and k not in ("preset", "minutes")}
     if config.train.minutes is not None and (config.train.minutes != usual.minutes or changed.keys() & {"epochs", "max_steps"}):
         words += ["--minutes", f"{config.train.minutes:g}"]
-    changed |= {k: v for k, v in config.options.items() if v != task.Options.model_fields[k].default}
+    known = usual_options or task.Options().model_dump()
+    changed |= {k: v for k, v in config.options.items() if v != known[k]}
     changed |= {"vocab_size": model.vocab_size} if model.vocab_size else {}
     for name, value in changed.items():
         words += ["--set", f"{name}={'' if value is None else value}"]

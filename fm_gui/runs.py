@@ -69,11 +69,12 @@ class Run:
         except FileNotFoundError:
             status = Status()
         # process.json is written right after the start; before that there is nothing to be gone
-        if status.state in self.ACTIVE and (self.path / "process.json").exists() and not self._alive():
+        if status.state in self.ACTIVE and (self.path / "process.json").exists() and not self.has_worker:
             status.state = "interrupted"
         return status
 
-    def _alive(self) -> bool:
+    @property
+    def has_worker(self) -> bool:
         """True if the very process that was started still runs: pid and start time, since pids are used again."""
         import psutil
 

@@ -330,7 +330,7 @@ def test_generate_streams(workspace, tmp_path):
 def test_the_command_that_a_plan_shows_makes_the_same_run(workspace, reviews):
     """What the page offers to copy is read back into the very configuration."""
     from fm_gui import plan
-    from fm_gui.data.dataset import add_dataset
+    from fm_gui.data.adding import add_dataset
 
     add_dataset(workspace, [reviews], name="lamps", roles={"text": "评论", "label": "stars"})
     config = plan.make_config(

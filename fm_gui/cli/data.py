@@ -1,11 +1,13 @@
-"""`fm-gui data ...`: add, list, show and delete data sets."""
+"""`fm-gui data ...`: add, list, show and delete data sets (cli/rows.py has the verbs for what is in them)."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from fm_gui.cli import rows as row_verbs
 from fm_gui.cli.base import AsJson, Folder, number, opened, pairs, put, put_json, put_note, put_table, tell
+from fm_gui.cli.rows import read_value
 from fm_gui.errors import UserError
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
@@ -22,22 +24,29 @@ def add(
     test: Annotated[Path | None, typer.Option(metavar="FILE", help=tell("cli.option.test"))] = None,
     delimiter: Annotated[str | None, typer.Option(help=tell("cli.option.delimiter"))] = None,
     encoding: Annotated[str | None, typer.Option(help=tell("cli.option.encoding"))] = None,
+    read: Annotated[list[str] | None, typer.Option(metavar="OPTION=VALUE", help=tell("cli.option.read"))] = None,
+    hub: Annotated[str, typer.Option(metavar="ORG/NAME", help=tell("cli.option.hub"))] = "",
+    config: Annotated[str, typer.Option(help=tell("cli.option.hub-config"))] = "",
+    part: Annotated[str, typer.Option("--split", help=tell("cli.option.hub-split"))] = "",
     workspace: Folder = None,
     as_json: AsJson = False,
 ) -> None:
-    from fm_gui.data.dataset import add_dataset
+    from fm_gui.config import parse
+    from fm_gui.data.adding import add_dataset, add_hub
+    from fm_gui.data.readers import ReadOptions
     from fm_gui.data.samples import add_sample
 
-    if bool(files) == bool(sample):
+    if bool(files) + bool(sample) + bool(hub) != 1:
         raise UserError("cli-files-or-sample")
     space = opened(workspace)
     if sample:
         spec = add_sample(space, sample)
+    elif hub:
+        spec = add_hub(space, hub, config, part, name=name)
     else:
-        spec = add_dataset(
-            space, files, name=name, roles=pairs(map or [], "--map") or None, delimiter=delimiter, encoding=encoding,
-            validation_file=validation, test_file=test,
-        )
+        chosen = {key: value for key, value in (("delimiter", delimiter), ("encoding", encoding)) if value is not None}
+        options = parse(ReadOptions, chosen | {key: read_value(value) if key == "skip_lines" else value for key, value in pairs(read or [], "--read").items()})
+        spec = add_dataset(space, files, name=name, roles=pairs(map or [], "--map") or None, options=options, validation_file=validation, test_file=test)
     if as_json:
         return put_json(spec.model_dump(mode="json"))
     put(tell("cli.data.added", name=spec.name, rows=spec.rows))
@@ -99,3 +108,6 @@ def put_roles(spec) -> None:
     """Which column plays which role, and why."""
     for role, guess in spec.roles.items():
         put(tell("cli.data.role", role=role, column=guess.column, reason=tell(guess.reason, **guess.values)))
+
+
+row_verbs.add_to(app)

@@ -38,7 +38,9 @@ def main(path: str | Path) -> int:
 
     if run.status().state == "done":
         return 0
-    announce(run)
+    if not announce(run):
+        print(UserError("run-active", name=run.id).say(), file=sys.stderr)
+        return 1
     report = Report(run)
     try:
         if (count := int(os.environ.get("WORLD_SIZE", 1))) > 1:
@@ -66,13 +68,14 @@ def fail(report, error: UserError) -> int:
     return 1
 
 
-def announce(run: Run) -> None:
-    """Write process.json where nobody has: a worker that torchrun or a terminal started, not Run.start()."""
+def announce(run: Run) -> bool:
+    """Write process.json, as Run.start() does too (a worker may come from a terminal); False if another worker is at it."""
     import psutil
 
-    known = read_json(run.path / "process.json")["pid"] if (run.path / "process.json").exists() else None
-    if known != os.getpid() and not run.path.joinpath("log.txt").exists():
-        write_json(run.path / "process.json", {"pid": os.getpid(), "create_time": psutil.Process().create_time()})
+    if run.has_worker and read_json(run.path / "process.json")["pid"] != os.getpid():
+        return False
+    write_json(run.path / "process.json", {"pid": os.getpid(), "create_time": psutil.Process().create_time()})
+    return True
 
 
 def explain(problem: Exception) -> UserError:

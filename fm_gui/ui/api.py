@@ -39,7 +39,7 @@ class Api:
 
     def add_dataset(self, file: FileDataDict, name: str = "", columns: dict[str, str] | None = None) -> Row:
         """Add a CSV, TSV, JSON, JSONL, Parquet or text file; ``columns`` corrects the guessed roles: {"text": "review"}."""
-        from fm_gui.data.dataset import add_dataset
+        from fm_gui.data.adding import add_dataset
 
         spec = add_dataset(self._workspace, [_uploaded(file)], name=name, roles=columns)
         return spec.model_dump(mode="json")

@@ -7,7 +7,9 @@ from collections.abc import Callable
 
 import gradio as gr
 
-from fm_gui.config import ModelSpec, SplitSpec, TrainSettings
+from fm_gui.config import ModelSpec, Settings, SplitSpec, TrainSettings
+from fm_gui.data.recipe import Step
+from fm_gui.data.steps import STEPS
 from fm_gui.errors import UserError
 from fm_gui.files import disk_full, is_disk_full
 from fm_gui.tasks import TASKS
@@ -17,13 +19,19 @@ from fm_gui.workspace import Workspace
 log = logging.getLogger("fm_gui")
 
 
+def setting_key(model: type[Settings], field: str) -> str:
+    """The key of a setting's title; a cleaning step's has the step in it, since several steps have a setting of one name."""
+    return f"setting.{model.__name__}.{field}" if issubclass(model, Step) else f"setting.{field}"
+
+
 def all_words() -> dict[str, tuple[str, str]]:
-    """The whole table for the page, settings included as ``setting.<field>`` and ``setting.<field>.help``."""
+    """The whole table for the page, settings included: a title under :func:`setting_key`, its help under the same with ``.help``."""
     words = dict(table())
-    models = [TrainSettings, ModelSpec, SplitSpec, *(m for task in TASKS for m in (task.Options, task.PredictOptions))]
+    models = [TrainSettings, ModelSpec, SplitSpec, *(m for task in TASKS for m in (task.Options, task.PredictOptions)), *STEPS]
     for model in models:
         for field in model.model_fields:
-            for key, pair in zip((f"setting.{field}", f"setting.{field}.help"), zip(say_setting(model, field, "en"), say_setting(model, field, "zh"))):
+            title = setting_key(model, field)
+            for key, pair in zip((title, f"{title}.help"), zip(say_setting(model, field, "en"), say_setting(model, field, "zh"))):
                 assert words.setdefault(key, pair) == pair, f"setting {field} has two meanings"
     return words
 

@@ -1,17 +1,20 @@
 """The Data tab: bring rows in, look at them, say which column is what, see what they can teach."""
 
+from functools import partial
+
 import gradio as gr
 
 from fm_gui.config import SplitSpec
 from fm_gui.data.samples import SAMPLES
-from fm_gui.ui import charts, data_acts, data_view
+from fm_gui.ui import data_acts, data_clean, data_health, data_label, data_manage, data_profile, data_read, data_rows, data_view
 from fm_gui.ui.bind import act, word
 from fm_gui.ui.form import Form, build_form
 from fm_gui.ui.view import free_choice, spread
 from fm_gui.workspace import Workspace
 
 TITLE = "data.tab"
-ENCODINGS = ("auto", "utf-8", "gb18030", "big5", "shift_jis", "cp1252", "utf-16")
+# the tabs inside: each looks at the data set that is open when it is chosen, and makes its own components and events
+INNER = {"profile": data_profile, "health": data_health, "clean": data_clean, "labels": data_label, "manage": data_manage}
 
 
 def build(workspace: Workspace, blocks: gr.Blocks, tab: gr.Tab) -> None:
@@ -21,11 +24,18 @@ def build(workspace: Workspace, blocks: gr.Blocks, tab: gr.Tab) -> None:
         with gr.Column(elem_classes="fm-left", min_width=280) as left:
             parts = _left()
         with gr.Column(elem_classes="fm-right", min_width=280, visible=False) as main:
-            parts |= _right()
+            parts |= _right(workspace, parts["list"])
     parts |= {"left": left, "main": main}
+    # rows that the Health tab points at: it writes them here and clicks "data-rows-show"
+    parts["rows-asked"] = gr.Textbox(visible="hidden", elem_id="data-rows-asked")
+    parts["rows-picked"] = gr.Textbox(visible="hidden", elem_id="data-rows-picked")
     form = parts.pop("split-form")
     parts |= {f"split-{name}": component for name, component in zip(form.names, form.components, strict=True)}
-    _events(workspace, blocks, tab, asked, parts, form)
+    events = Events(workspace, parts)
+    _opening(blocks, tab, asked, events)
+    _adding(events)
+    _rows(events)
+    _changing(events, form)
 
 
 def _left() -> dict:
@@ -37,6 +47,8 @@ def _left() -> dict:
     with gr.Column(elem_classes="data-add"):
         parts["welcome"] = gr.Markdown(word("data.welcome"), elem_classes="data-welcome", visible=False)
         parts["files"] = gr.File(file_count="multiple", label=word("data.drop"), elem_id="data-upload", height=140, interactive=True)
+        parts["add-busy"] = gr.HTML(elem_id="data-add-busy", elem_classes="data-busy")
+        parts["add-stop"] = gr.Button(word("data.add.stop"), size="sm", visible=False, elem_id="data-add-stop")
         with gr.Accordion(word("data.samples"), open=False, elem_id="data-samples") as parts["samples"], gr.Column(elem_classes="fm-cards"):
             for sample in SAMPLES:
                 parts[f"sample-{sample.name}"] = _sample_card(sample)
@@ -45,22 +57,11 @@ def _left() -> dict:
                 lines=5, max_lines=12, label=word("data.paste.text"), info=word("data.paste.help"), elem_id="data-paste"
             )
             parts["paste-add"] = gr.Button(word("data.paste.add"), size="sm", elem_id="data-paste-add")
-        with gr.Accordion(word("data.options"), open=False, elem_id="data-options", elem_classes="data-more"):
+        with gr.Accordion(word("data.hub"), open=False, elem_id="data-hub-fold", elem_classes="data-more"):
+            parts |= _hub()
+        with gr.Accordion(word("data.options"), open=False, elem_id="data-options", elem_classes="data-more") as parts["options"]:
             gr.Markdown(word("data.options.help"), elem_classes="fm-muted")
-            parts["delimiter"] = gr.Dropdown(
-                [(word(f"data.delimiters.{name}"), name) for name in ("auto", "tab")] + [",", ";", "|"],
-                value="auto",
-                label=word("data.delimiter"),
-                filterable=False,
-                interactive=True,
-            )
-            parts["encoding"] = gr.Dropdown(
-                [(word("data.delimiters.auto"), "auto"), *ENCODINGS[1:]],
-                value="auto",
-                label=word("data.encoding"),
-                filterable=False,
-                interactive=True,
-            )
+            parts["delimiter"], parts["encoding"] = data_read.delimiter("data-delimiter"), data_read.encoding("data-encoding")
             parts["validation-file"] = gr.File(label=word("data.validation-file"), height=96, interactive=True)
             parts["test-file"] = gr.File(label=word("data.test-file"), height=96, interactive=True)
     return parts
@@ -73,105 +74,153 @@ def _sample_card(sample) -> gr.Button:
         return gr.Button(word("data.sample.use"), size="sm", elem_id=f"data-sample-{sample.name}")
 
 
-def _right() -> dict:
+def _hub() -> dict:
+    parts: dict = {}
+    parts["hub-id"] = gr.Textbox(
+        max_lines=1, label=word("data.hub.id"), info=word("data.hub.id.help"), placeholder=word("data.hub.id.example"), elem_id="data-hub-id"
+    )
+    with gr.Row():
+        for name in ("config", "split"):
+            parts[f"hub-{name}"] = gr.Textbox(
+                max_lines=1, label=word(f"data.hub.{name}"), info=word(f"data.hub.{name}.help"), min_width=120, elem_id=f"data-hub-{name}"
+            )
+    parts["hub-add"] = gr.Button(word("data.hub.add"), size="sm", elem_id="data-hub-add")
+    return parts
+
+
+def _right(workspace: Workspace, name: gr.Radio) -> dict:
     parts: dict = {}
     with gr.Row(elem_classes="data-head", equal_height=False):
         parts["head"] = gr.HTML(elem_id="data-head", min_width=240)
         parts["train"] = gr.Button(
             word("data.train"), variant="primary", elem_id="data-train-button", elem_classes="fm-primary", scale=0, min_width=160, size="md"
         )
+    parts |= data_read.build()
     with gr.Row(elem_classes="data-roles"):
         for role in data_view.ROLES:
-            parts[f"role-{role}"] = free_choice(
-                gr.Dropdown([], label=word(f"data.role.{role}"), info=" ", interactive=True, elem_id=f"data-role-{role}")
-            )
-    parts["preview"] = gr.Dataframe(
-        interactive=False,
-        max_chars=120,
-        pinned_columns=1,
-        max_height=420,
-        wrap=False,
-        line_breaks=False,
-        label=word("data.preview"),
-        show_label=False,
-        elem_id="data-preview",
-        buttons=["fullscreen", "copy"],
+            parts[f"role-{role}"] = _role(role)
+    with (
+        gr.Accordion(word("data.roles.others"), open=False, elem_id="data-roles-others") as parts["roles-others"],
+        gr.Row(elem_classes="data-other-roles"),
+    ):
+        for role in data_view.OTHER_ROLES:
+            parts[f"role-{role}"] = _role(role)
+    with gr.Tabs(selected="rows", elem_id="data-inner", elem_classes="data-inner") as parts["inner"]:
+        with gr.Tab(word("data.inner.rows"), id="rows"):
+            parts |= data_rows.build() | _below_rows()
+        for key, module in INNER.items():
+            with gr.Tab(word(f"data.inner.{key}"), id=key) as inner:
+                module.build(workspace, inner, name)
+    return parts
+
+
+def _role(role: str) -> gr.Dropdown:
+    return free_choice(
+        gr.Dropdown([], label=word(data_view.role_key(role)), info=" ", interactive=True, min_width=200, elem_id=f"data-role-{role}")
     )
-    with gr.Row(elem_classes="data-pages", equal_height=True):
-        parts["page-line"] = gr.HTML(elem_id="data-page-line", min_width=160)
-        parts["previous"] = gr.Button(word("data.page.previous"), size="sm", scale=0, min_width=96, elem_id="data-previous")
-        parts["page"] = gr.Number(
-            1,
-            precision=0,
-            show_label=False,
-            label=word("data.page"),
-            container=False,
-            scale=0,
-            min_width=72,
-            elem_id="data-page",
-            interactive=True,
-        )
-        parts["next"] = gr.Button(word("data.page.next"), size="sm", scale=0, min_width=96, elem_id="data-next")
-    return parts | _details()
 
 
-def _details() -> dict:
+def _below_rows() -> dict:
     parts: dict = {}
     parts["teaches"] = gr.HTML(elem_id="data-teaches")
-    with gr.Row(elem_classes="data-charts"):
-        for name in ("lengths", "labels"):
-            with gr.Column(min_width=280) as parts[f"{name}-box"]:
-                parts[name] = charts.figure(elem_id=f"data-{name}")
-                parts[f"{name}-line"] = gr.HTML()
     with gr.Accordion(word("data.skipped"), open=False, visible=False, elem_id="data-skipped") as parts["skipped-fold"]:
         parts["skipped"] = gr.HTML()
     with gr.Accordion(word("data.split"), open=False, elem_id="data-split"):
         parts["parts"] = gr.HTML()
-        parts["role-split"] = free_choice(
-            gr.Dropdown([], label=word("data.role.split"), info=" ", interactive=True, elem_id="data-role-split")
-        )
+        parts["role-split"] = _role("split")
         parts["split-form"] = build_form(SplitSpec, prefix="data-split")
+        method = parts["split-form"].components[parts["split-form"].names.index("method")]
+        method.choices = [(word(f"data.split.method.{value}"), value) for _, value in method.choices]
         parts["split-set"] = gr.Button(word("data.split.set"), size="sm", elem_id="data-split-set")
     parts["delete"] = gr.Button(word("data.delete"), size="sm", elem_id="data-delete", elem_classes="fm-quiet")
     return parts
 
 
-def _events(workspace: Workspace, blocks: gr.Blocks, tab: gr.Tab, asked: gr.Textbox, parts: dict, form: Form) -> None:
-    shown, name = list(parts.values()), parts["list"]
+# -- events
 
-    def answer(handler):
-        return act(workspace, spread(handler, parts))
 
-    def on(event, handler, inputs, busy: str):
-        return event(answer(handler), inputs, shown, api_visibility="private", show_progress="minimal", show_progress_on=parts[busy])
+class Events:
+    """Connects events to handlers whose View changes ``parts``."""
 
     quiet = {"api_visibility": "private", "show_progress": "hidden"}
 
-    def remember(event) -> None:
-        # the address follows what is open, so that reload, Back and a second window show the same
-        event.success(None, [name], None, js="(name) => { fm.mark({data: name || ''}) }", api_visibility="private")
+    def __init__(self, workspace: Workspace, parts: dict):
+        self.workspace, self.parts, self.name = workspace, parts, parts["list"]
+        self.shown = list(parts.values())
+        self.seen = [parts[key] for key in data_rows.SEEN]
 
-    # Back and a link to another data set click this (app.js)
-    again = gr.Button(visible="hidden", elem_id="data-refresh")
-    js = "(asked, name) => [fm.param('data'), name]"
-    gr.on([blocks.load, tab.select, again.click], answer(data_acts.show), [asked, name], shown, js=js, **quiet)
-    remember(on(name.input, data_acts.show, [name, name], "head"))
+    def answer(self, handler):
+        return act(self.workspace, spread(handler, self.parts))
+
+    def on(self, event, handler, inputs: list, busy: str = "", **more):
+        """``busy`` is the part that shows that the handler is at work; without it, the handler shows that itself."""
+        shown = {"show_progress": "minimal", "show_progress_on": self.parts[busy]} if busy else {"show_progress": "hidden"}
+        return event(self.answer(handler), inputs, self.shown, api_visibility="private", **shown, **more)
+
+    def back_to_truth(self, event) -> None:
+        """After a mistake the components show again what is true."""
+        event.failure(self.answer(data_acts.show), [self.name, self.name, *self.seen], self.shown, **self.quiet)
+
+    def remember(self, event) -> None:
+        """The address follows what is open, so that reload, Back and a second window show the same."""
+        event.success(None, [self.name], None, js="(name) => { fm.mark({data: name || ''}) }", api_visibility="private")
+
+
+def _opening(blocks: gr.Blocks, tab: gr.Tab, asked: gr.Textbox, events: Events) -> None:
+    parts, name = events.parts, events.name
+    again = gr.Button(visible="hidden", elem_id="data-refresh")  # Back, a link to another data set, and the inner tabs click this
+    js = "(asked, ...rest) => [fm.param('data'), ...rest]"
+    gr.on(
+        [blocks.load, tab.select, again.click], events.answer(data_acts.show), [asked, name, *events.seen], events.shown, js=js, **events.quiet
+    )
+    events.remember(events.on(name.input, data_acts.choose, [name], "head"))
+    events.remember(events.on(parts["delete"].click, data_acts.delete, [name], "head"))
+    events.remember(events.on(parts["undo"].click, data_acts.undo, [], "list"))
+    parts["train"].click(None, [name], None, js="(name) => { fm.go('train', {data: name, from: ''}) }", api_visibility="private")
+
+
+def _adding(events: Events) -> None:
+    parts, on = events.parts, events.on
     options = [parts[key] for key in ("validation-file", "test-file", "delimiter", "encoding")]
-    added = on(parts["files"].upload, data_acts.add_files, [parts["files"], *options], "files")
-    remember(added)
+    added = on(parts["files"].upload, data_acts.add_files, [parts["files"], *options])
     # a file that was refused would be sent again with the next one
-    added.failure(answer(data_acts.forget_file), None, shown, **quiet)
-    remember(on(parts["paste-add"].click, data_acts.add_pasted, [parts["paste"]], "paste"))
+    on(added.failure, data_acts.forget_file, [])
+    hub = on(parts["hub-add"].click, data_acts.add_from_hub, [parts["hub-id"], parts["hub-config"], parts["hub-split"]])
+    on(hub.failure, data_acts.settled, [])
+    on(parts["add-stop"].click, data_acts.stopped, [], cancels=[added, hub], queue=False)
+    for event in (added, hub):
+        events.remember(event)
+    events.remember(on(parts["paste-add"].click, data_acts.add_pasted, [parts["paste"]], "paste"))
     for sample in SAMPLES:
-        remember(on(parts[f"sample-{sample.name}"].click, data_acts.use_sample, [gr.State(sample.name)], "files"))
+        events.remember(on(parts[f"sample-{sample.name}"].click, data_acts.use_sample, [gr.State(sample.name)], "files"))
+    # how the open data set was read
+    form = [parts[f"read-{key}"] for key in data_read.FIELDS]
+    changed = partial(gr.on, [parts["read-fold"].expand, *(box.input for box in form)])
+    on(changed, data_read.look, [events.name, *form], trigger_mode="always_last")
+    again = on(parts["read-again"].click, data_acts.read_again, [events.name, *form])
+    on(again.failure, data_read.settled, [])
+    on(parts["read-stop"].click, data_read.settled, [], cancels=[again], queue=False)
+
+
+def _rows(events: Events) -> None:
+    parts, on, inputs = events.parts, events.on, [events.name, *events.seen]
+    on(partial(gr.on, [parts["rows-text"].input, parts["rows-text"].submit]), data_rows.find, inputs, trigger_mode="always_last")
+    for key in ("value", "part"):
+        on(parts[f"rows-{key}"].input, data_rows.find, inputs, "preview")
+    on(parts["rows-column"].input, data_rows.choose_column, inputs, "preview")
+    on(parts["previous"].click, data_rows.turn_back, inputs, "preview")
+    on(parts["next"].click, data_rows.turn_on, inputs, "preview")
+    on(parts["page"].submit, data_rows.turn_to, inputs, "preview")
+    on(parts["rows-all"].click, data_rows.show_all, [events.name], "preview")
+    show = gr.Button(visible="hidden", elem_id="data-rows-show")
+    js = "(name) => [name, document.querySelector('#data-rows-asked :is(input, textarea)').value]"
+    on(show.click, data_rows.show_rows, [events.name, parts["rows-asked"]], js=js)
+
+
+def _changing(events: Events, form: Form) -> None:
+    parts, on, name = events.parts, events.on, events.name
     roles = [parts[f"role-{role}"] for role in data_view.ALL_ROLES]
     for role in roles:
-        chosen = on(role.input, data_acts.set_roles, [name, *roles], "teaches")
-        chosen.failure(answer(data_acts.show), [name, name], shown, **quiet)  # the drop-down shows what is true again
+        events.back_to_truth(on(role.input, data_acts.set_roles, [name, *roles], "teaches"))
+    on(parts["split-method"].input, data_acts.choose_method, [parts["split-method"]])
     on(parts["split-set"].click, data_acts.set_split, [name, *form.components], "parts")
-    on(parts["previous"].click, data_acts.turn_back, [name, parts["page"]], "preview")
-    on(parts["next"].click, data_acts.turn_on, [name, parts["page"]], "preview")
-    on(parts["page"].submit, data_acts.turn_to, [name, parts["page"]], "preview")
-    remember(on(parts["delete"].click, data_acts.delete, [name], "head"))
-    remember(on(parts["undo"].click, data_acts.undo, [], "list"))
-    parts["train"].click(None, [name], None, js="(name) => { fm.go('train', {data: name, from: ''}) }", api_visibility="private")

@@ -7,18 +7,19 @@ from fm_gui.config import DatasetSpec
 from fm_gui.data.dataset import Dataset
 from fm_gui.tasks import TASKS
 from fm_gui.text import say
-from fm_gui.ui.charts import plain
 from fm_gui.ui.view import esc
 
 PAGE = 50  # rows of the preview; more are paged on the server
 NARROW = 110  # pixels of a column of short cells
 LONGEST_CELL = 240  # characters of a cell that travel to the page
-MOST_BARS = 24
-HEIGHT = 240
-BAR = "var(--fm-accent)"
+MOST_COLUMNS = 60  # columns of the preview
+MOST_CHOICES = 1_000  # columns that a drop-down lists
 MOST_SKIPPED = 50
 ROLES = tuple(dict.fromkeys(role for task in TASKS for role in task.columns))  # text, label
-ALL_ROLES = (*ROLES, "split")
+OTHER_ROLES = (
+    "group", "date", "id", "number", "question", "context", "answer", "source", "target", "messages", "chosen", "rejected", "tokens", "tags",
+)  # fmt: skip
+ALL_ROLES = (*ROLES, *OTHER_ROLES, "split")
 
 
 def list_choices(specs: list[DatasetSpec], lang: str) -> list[tuple[str, str]]:
@@ -59,7 +60,7 @@ def _detected(spec: DatasetSpec, lang: str) -> list[str]:
     format_, delimiter, encoding = (spec.detected.get(name) for name in ("format", "delimiter", "encoding"))
     if format_ and format_ != "sample":
         facts.append("TSV" if delimiter == "\t" and format_ == "csv" else format_.upper())
-    if delimiter:
+    if delimiter and delimiter != "none":
         shown = say("data.delimiter.tab", lang) if delimiter == "\t" else f"“{delimiter}”"
         facts.append(say("data.fact.delimiter", lang, value=shown))
     if encoding:
@@ -72,7 +73,7 @@ def teaches(spec: DatasetSpec, lang: str) -> str:
     items = []
     for task, missing in tasks.offers(spec):
         if missing:
-            why = say("data.missing", lang, roles=say("data.list.comma", lang).join(say(f"data.role.{role}", lang) for role in missing))
+            why = say("data.missing", lang, roles=say("data.list.comma", lang).join(say(role_key(role), lang) for role in missing))
             mark, state, about = "○", "missing", why
         else:
             mark, state, about = "✓", "fits", say(f"task.{task.name}.about", lang)
@@ -91,32 +92,47 @@ def can_teach(spec: DatasetSpec) -> bool:
 def role_update(spec: DatasetSpec, role: str, lang: str) -> dict:
     """The drop-down of one role: the real columns, the one guessed or chosen, and why."""
     guess = spec.roles.get(role)
-    why = say(guess.reason, lang, **guess.values) if guess else say("data.role.none", lang)
+    none = say(f"role.{role}.about", lang) if role in OTHER_ROLES else say("data.role.none", lang)
+    names = [column.name for column in spec.columns[:MOST_CHOICES]]
     return gr.update(
-        choices=[(say("data.role.unused", lang), ""), *((column.name, column.name) for column in spec.columns)],
+        choices=[(say("data.role.unused", lang), ""), *((name, name) for name in names)],
         value=guess.column if guess else "",
-        info=why,
+        info=say(guess.reason, lang, **guess.values) if guess else none,
     )
 
 
-def last_page(rows: int) -> int:
-    """Pages are counted from 1; an empty table has one."""
-    return max(1, -(-rows // PAGE))
+def role_key(role: str) -> str:
+    """The words key of a role's name on this page."""
+    return f"role.{role}" if role in OTHER_ROLES else f"data.role.{role}"
 
 
-def preview(dataset: Dataset, page: int) -> dict:
-    """Page ``page`` of the rows for a gr.Dataframe; long cells are cut, so that no page is heavy."""
-    headers = ["#", *(column.name for column in dataset.spec.columns)]
-    rows = dataset.page((page - 1) * PAGE, PAGE)
+def others_update(spec: DatasetSpec, lang: str) -> dict:
+    """The fold of the other roles: how many of them are played, in its name."""
+    played = sum(role in spec.roles for role in OTHER_ROLES)
+    return gr.update(label=say("data.roles.others.some", lang, count=played) if played else say("data.roles.others", lang))
+
+
+def preview(rows: list[dict], spec: DatasetSpec) -> dict:
+    """Rows as Dataset.page gives them, for a gr.Dataframe; long cells are cut, so that no page is heavy."""
+    return grid(["#", *(column.name for column in spec.columns[:MOST_COLUMNS])], rows)
+
+
+def grid(headers: list[str], rows: list[dict]) -> dict:
+    """The value of a gr.Dataframe."""
     return {"headers": headers, "data": [[_cell(row.get(name)) for name in headers] for row in rows]}
 
 
 def column_widths(spec: DatasetSpec) -> list[str]:
     """Wide columns for long cells; a few columns fill the table, many scroll. Needed at each update: the old ones would stay."""
-    widths = [min(max(8 * column.mean_length, NARROW), 6 * NARROW) for column in spec.columns]
-    if len(widths) > 6:
-        return ["64px", *(f"{width:.0f}px" for width in widths)]
-    return ["7%", *(f"{93 * width / sum(widths):.1f}%" for width in widths)]
+    return widths([column.mean_length for column in spec.columns[:MOST_COLUMNS]])
+
+
+def widths(lengths: list[float]) -> list[str]:
+    """Widths of a column of row numbers and of columns whose cells have so many characters on average."""
+    wide = [min(max(8 * length, NARROW), 6 * NARROW) for length in lengths]
+    if len(wide) > 6:
+        return ["64px", *(f"{one:.0f}px" for one in wide)]
+    return ["7%", *(f"{93 * one / sum(wide):.1f}%" for one in wide)]
 
 
 def _cell(value):
@@ -125,12 +141,6 @@ def _cell(value):
     if isinstance(value, str) and len(value) > LONGEST_CELL:
         return value[:LONGEST_CELL] + "…"
     return value
-
-
-def page_line(rows: int, page: int, lang: str) -> str:
-    """Which rows are shown, of how many."""
-    first = (page - 1) * PAGE + 1
-    return say("data.page.line", lang, first=min(first, rows), last=min(page * PAGE, rows), rows=rows)
 
 
 def split_counts(dataset: Dataset, lang: str) -> str:
@@ -159,71 +169,3 @@ def skipped(spec: DatasetSpec, lang: str) -> str:
     more = skipped_count(spec) - len(items)
     tail = f'<p class="fm-muted">{esc(say("data.skipped.more", lang, rows=more))}</p>' if more > 0 else ""
     return f"<p>{esc(say('data.skipped.about', lang, rows=skipped_count(spec)))}</p><ul>{''.join(items)}</ul>{tail}"
-
-
-# -- pictures: values for charts.figure, each with a sentence that says the same
-
-
-def lengths_figure(dataset: Dataset, lang: str) -> tuple[dict, str]:
-    """How many characters the texts have."""
-    found = dataset.lengths()
-    edges = found["bins"]
-    names = [f"{left:,}–{right - 1:,}" if right - left > 1 else f"{left:,}" for left, right in zip(edges, edges[1:])]
-    bars = {
-        "type": "bar",
-        "x": [(left + right) / 2 for left, right in zip(edges, edges[1:])],
-        "y": found["counts"],
-        "customdata": names,
-        "hovertemplate": "%{customdata}: %{y:,}<extra></extra>",
-        "marker": {"color": BAR},
-    }
-    layout = {
-        "bargap": 0.06,
-        "xaxis": {"title": {"text": say("data.lengths.x", lang)}},
-        "yaxis": {"title": {"text": say("data.lengths.y", lang)}},
-        "showlegend": False,
-    }
-    figure = {
-        "title": say("data.lengths", lang),
-        "data": [bars],
-        "layout": layout,
-        "height": HEIGHT,
-        "table": [
-            [say("data.lengths.x", lang), say("data.lengths.y", lang)],
-            *([name, f"{count:,}"] for name, count in zip(names, found["counts"])),
-        ],
-    }
-    return figure, say("data.lengths.line", lang, mean=found["mean"], longest=found["max"])
-
-
-def labels_figure(dataset: Dataset, lang: str) -> tuple[dict | None, str]:
-    """How many rows each answer has, the most common on top; None without answers."""
-    counts = dataset.label_counts()
-    if not counts:
-        return None, ""
-    total, first = sum(counts.values()), next(iter(counts))
-    shown = dict(list(counts.items())[:MOST_BARS])
-    if len(counts) > len(shown):
-        shown[say("data.labels.rest", lang, count=len(counts) - len(shown))] = total - sum(shown.values())
-    # numbered places with the names as tick text: names that differ only in their cut ends stay apart
-    names = [plain(name if len(name) <= 24 else name[:23] + "…") for name in shown]
-    places = list(range(len(shown)))
-    bars = {
-        "type": "bar",
-        "orientation": "h",
-        "y": places,
-        "x": list(shown.values()),
-        "customdata": names,
-        "hovertemplate": "%{customdata}: %{x:,}<extra></extra>",
-        "marker": {"color": BAR},
-    }
-    axis = {"tickvals": places, "ticktext": names, "autorange": "reversed", "automargin": True}
-    layout = {"yaxis": axis, "bargap": 0.25, "showlegend": False, "xaxis": {"title": {"text": say("data.labels.x", lang)}}}
-    figure = {
-        "title": say("data.labels", lang),
-        "data": [bars],
-        "layout": layout,
-        "height": max(HEIGHT, 70 + 20 * len(shown)),
-        "table": [[say("data.role.label", lang), say("data.labels.x", lang)], *([name, f"{count:,}"] for name, count in shown.items())],
-    }
-    return figure, say("data.labels.line", lang, count=len(counts), label=first[:40], share=counts[first] / total)

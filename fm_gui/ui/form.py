@@ -14,7 +14,9 @@ import gradio as gr
 from pydantic.fields import FieldInfo
 
 from fm_gui.config import Settings
-from fm_gui.ui.bind import word
+from fm_gui.data.recipe import Step
+from fm_gui.ui.bind import setting_key, word
+from fm_gui.ui.view import free_choice
 
 FEW = 3  # as many choices are shown at once; more go into a drop-down
 
@@ -43,12 +45,19 @@ def field_names(model: type[Settings], without: Iterable[str] = ()) -> tuple[str
 
 
 def form_values(model: type[Settings], names: Iterable[str], args: Iterable[Any]) -> dict[str, Any]:
-    """Field -> value, as the widgets give them: an empty box is None where the field allows it, whole numbers are int."""
+    """Field -> value, as the widgets give them: an empty box is None where the field allows it, whole numbers are int.
+
+    Texts lose the blanks at their ends, but for a cleaning step's: there a blank is what stands between two columns.
+    """
     values = {}
     for name, value in zip(names, args, strict=True):
         kind, _, _ = field_type(model.model_fields[name])
-        if isinstance(value, str):
+        if isinstance(value, str) and not issubclass(model, Step):
             value = value.strip()
+        if kind is list:
+            value = list(value or [])
+        if kind is dict:
+            value = _renamed(value)
         if kind is int and isinstance(value, float) and value.is_integer():
             value = int(value)
         values[name] = value
@@ -59,12 +68,12 @@ def build_form(model: type[Settings], *, prefix: str, without: Iterable[str] = (
     """Make the widgets of ``model`` here and now; their elem_ids are ``<prefix>-<field>``."""
     names = field_names(model, without)
     with gr.Column(elem_classes="fm-form"):
-        components = tuple(_widget(name, model.model_fields[name], f"{prefix}-{name}") for name in names)
+        components = tuple(_widget(model, name, f"{prefix}-{name}") for name in names)
     return Form(model, names, components)
 
 
 def field_type(field: FieldInfo) -> tuple[type, tuple, bool]:
-    """(plain type, choices of a Literal, may it be empty) of a field."""
+    """(plain type, choices of a Literal or of a list of them, may it be empty) of a field."""
     kinds, optional = [field.annotation], False
     if get_origin(field.annotation) in (Union, types.UnionType):
         kinds = [kind for kind in get_args(field.annotation) if kind is not types.NoneType]
@@ -72,7 +81,10 @@ def field_type(field: FieldInfo) -> tuple[type, tuple, bool]:
     assert len(kinds) == 1, f"no widget for {field.annotation}"
     if get_origin(kinds[0]) is Literal:
         return str, get_args(kinds[0]), optional
-    return kinds[0], (), optional
+    if get_origin(kinds[0]) is list:
+        inside = get_args(kinds[0])[0]
+        return list, get_args(inside) if get_origin(inside) is Literal else (), optional
+    return get_origin(kinds[0]) or kinds[0], (), optional
 
 
 def limits(field: FieldInfo) -> dict[str, float]:
@@ -84,15 +96,28 @@ def _group(field: FieldInfo) -> str:
     return (field.json_schema_extra or {}).get("group", "advanced")
 
 
-def _widget(name: str, field: FieldInfo, elem_id: str) -> gr.components.Component:
+def _renamed(rows: list[list[Any]] | None) -> dict[str, str]:
+    """Old name -> new one, of the rows of a two-column table in which they differ."""
+    pairs = [(str(old or ""), str(new or "").strip()) for old, new in rows or []]
+    return {old: new for old, new in pairs if old and new != old}
+
+
+def _widget(model: type[Settings], name: str, elem_id: str) -> gr.components.Component:
+    field, key = model.model_fields[name], setting_key(model, name)
     kind, choices, _ = field_type(field)
     shared = {
-        "label": word(f"setting.{name}"),
-        "info": word(f"setting.{name}.help"),
+        "label": word(key),
+        "info": word(f"{key}.help"),
         "value": field.default,
         "elem_id": elem_id,
         "interactive": True,
     }
+    if kind is list:  # what can be chosen may only be known later: the columns of a data set
+        return free_choice(gr.Dropdown(list(choices), multiselect=True, **shared))
+    if kind is dict:  # old name -> new name; the page fills it, and says in its headers what is what
+        gr.Markdown(word(f"{key}.help"), elem_classes="fm-muted")
+        shared = {name: shared[name] for name in ("label", "elem_id", "interactive")}
+        return gr.Dataframe(headers=["", ""], column_count=2, type="array", static_columns=[0], max_height=320, **shared)
     if choices:
         return gr.Radio(list(choices), **shared) if len(choices) <= FEW else gr.Dropdown(list(choices), filterable=False, **shared)
     if kind is bool:

@@ -17,11 +17,11 @@ SEARCHED = 400  # held-out rows looked at for examples
 
 
 def examples(run: Run, task: Task) -> list[dict[str, Any]]:
-    """A few held-out rows to try, [{"inputs", "truth"}], each label's first ones in turn; none if the data set is gone or changed."""
+    """A few held-out rows to try, [{"inputs", "truth"}], each label's first ones in turn; none if those rows are gone."""
     workspace, data = Workspace(run.workspace_root), run.config.data
-    if not any(spec.name == data.name and spec.fingerprint == data.fingerprint for spec in workspace.datasets()):
+    if not Dataset.has(workspace, data):
         return []
-    dataset = Dataset(workspace, data.name)
+    dataset = Dataset(workspace, data.name, data)
     target = next((role for role in task.columns if role not in task.inputs), None)
     by_label: dict[Any, list[dict]] = {}
     for row in dataset.rows(dataset.parts()["test"][:SEARCHED]):

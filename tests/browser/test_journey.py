@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from fm_gui.data.dataset import add_dataset
+from fm_gui.data.adding import add_dataset
 from fm_gui.text import say
 from tests.browser.conftest import Person
 

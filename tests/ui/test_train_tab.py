@@ -6,7 +6,8 @@ import gradio as gr
 import pytest
 
 from fm_gui import plan
-from fm_gui.data.dataset import Dataset, add_dataset
+from fm_gui.data.adding import add_dataset
+from fm_gui.data.dataset import Dataset
 from fm_gui.errors import UserError
 from fm_gui.tasks import TASKS
 from fm_gui.ui import train, train_acts, train_choice
