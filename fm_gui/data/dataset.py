@@ -106,28 +106,6 @@ class Dataset:
 
         return dict(Counter(label for label in self.column("label") or [] if label).most_common())
 
-    def lengths(self, bins: int = 40) -> dict[str, Any]:
-        """How many characters the filled texts have: {"bins": edges, one more than "counts", "mean", "median", "max"}.
-
-        The last bin also counts the few texts that are far longer than the rest.
-        """
-        import numpy as np
-
-        lengths = np.array([len(text) for text in self.column("text") or [] if text.strip()])
-        if not len(lengths):
-            return {"bins": [0, 1], "counts": [0], "mean": 0.0, "median": 0.0, "max": 0}
-        top = max(1, int(np.quantile(lengths, 0.99)))
-        width = max(1, -(-top // bins))
-        edges = np.arange(0, top + 2 * width, width)
-        counts, _ = np.histogram(np.minimum(lengths, edges[-1] - 1), bins=edges)
-        return {
-            "bins": edges.tolist(),
-            "counts": counts.tolist(),
-            "mean": float(lengths.mean()),
-            "median": float(np.median(lengths)),
-            "max": int(lengths.max()),
-        }
-
     def set_roles(self, roles: dict[str, str]) -> DatasetSpec:
         """Let columns play these roles, and no others: a role that is "" or left out is played by none."""
         chosen = check_roles(self.spec, self.table, self.spec.roles, dict.fromkeys(ROLES, "") | roles)

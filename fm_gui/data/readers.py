@@ -19,7 +19,7 @@ from fm_gui.data.split import Part
 from fm_gui.errors import UserError
 from fm_gui.files import disk_guard
 
-__all__ = ["LISTED", "ReadOptions", "Reading", "as_text", "combine", "preview", "read", "read_hub", "read_parts", "read_pasted", "stack"]
+__all__ = ["LISTED", "ReadOptions", "Reading", "as_text", "combine", "preview", "read", "read_hub", "read_parts", "stack"]
 
 
 def read(paths: list[Path], options: ReadOptions | None = None, *, scratch: Path | None = None, progress: Progress | None = None) -> Reading:
@@ -57,20 +57,6 @@ def preview(path: Path, options: ReadOptions | None = None, rows: int = 20) -> R
     """The first ``rows`` rows of a file, read from its beginning where its format allows. Raises UserError as ``read``."""
     with _folder(None) as (folder, keeper):
         reading = _read_all([Path(path)], options or ReadOptions(), folder, _silent, limit=rows)
-        reading.keeper = keeper
-        return reading
-
-
-def read_pasted(text: str, options: ReadOptions | None = None, *, scratch: Path | None = None) -> Reading:
-    """Text pasted into a box: a table, JSON or plain text, by what it looks like. Raises UserError as ``read``."""
-    if not text.strip():
-        raise UserError("pasted-empty")
-    with _folder(scratch) as (folder, keeper):
-        path = folder / "pasted"
-        with disk_guard(folder):
-            path.write_text(text, encoding="utf-8", errors="replace", newline="")
-        reading = _read_all([path], (options or ReadOptions()).model_copy(update={"encoding": "utf-8"}), folder, _silent)
-        path.unlink(missing_ok=True)
         reading.keeper = keeper
         return reading
 

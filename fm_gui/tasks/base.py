@@ -116,6 +116,9 @@ class Task:
         """Steps from global step ``at`` on, without end; each a pure function of (seed, step), whatever ``micro_tokens``."""
         raise NotImplementedError
 
+    def warm_start(self, model, processor, part: "Part", config: RunConfig, device, beat) -> None:
+        """Before the first step: set what need not be learned step by step. Nothing, unless the task says so."""
+
     def loss(self, model, batch) -> tuple["torch.Tensor", int]:
         """(sum over the batch's items, number of items); items are rows, or predicted tokens for language models."""
         raise NotImplementedError

@@ -36,7 +36,6 @@ WORDS: dict[str, tuple[str, str]] = {
     "reading.unpack": ("Unpacking", "正在解压"),
     "reading.download": ("Downloading", "正在下载"),
     # any file
-    "error.pasted-empty": ("There is no text in the box. Paste a table, JSON or sentences, one a line.", "输入框中没有文本。请粘贴表格、JSON 或句子（每行一条）。"),
     "error.file-content": ("{file} ends in {ending} but holds something else. Save it again in the program that made it, or as CSV.", "{file} 的扩展名是 {ending}，内容却不是。请用原来的程序重新保存，或另存为 CSV。"),
     "error.file-large": ("{file} is larger than {limit:,} MB, too much to read in one piece. Save it as JSONL, CSV or plain text with one example a line.", "{file} 超过 {limit:,} MB，无法整体读取。请另存为 JSONL、CSV 或每行一个样例的纯文本。"),
     "error.columns-many": ("{file} has {columns:,} columns; at most {limit:,} can be read. Keep the columns you need, or check the separator.", "{file} 有 {columns:,} 列，最多可读 {limit:,} 列。请只保留需要的列，或检查分隔符。"),

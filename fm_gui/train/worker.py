@@ -150,6 +150,7 @@ def learn_and_judge(workspace: Workspace, run: Run, device_name: str, report) ->
         state = load_checkpoint(run.path / "checkpoint", job.model, job.optimizers)
     else:
         state = LoopState(steps=plan["steps"])
+        job.task.warm_start(job.model, job.processor, job.data["train"], job.config, job.device, report.beat)
     report.rewind(state.step, state.check_due)
     report.phase("training", step=state.step, steps=state.steps, error=None)
     try:

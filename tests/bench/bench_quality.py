@@ -10,6 +10,7 @@ Everything happens in a temporary workspace; nothing is downloaded. ``--json`` p
 import argparse
 import json
 import statistics
+import sys
 import tempfile
 
 from fm_gui import plan
@@ -69,6 +70,7 @@ def classification(workspace: Workspace, options) -> list[dict]:
             evaluation, run = finished(workspace, task="text-classification", data=data, start="minilm", preset=options.preset, train={"seed": seed, "early_stopping": False})
             ours.append(evaluation["metrics"]["macro_f1"])
             theirs.append(by_trainer(workspace, run, seed))
+            print(f"{sample} seed {seed}: fm_gui {ours[-1]:.4f}, Trainer {theirs[-1]:.4f}", file=sys.stderr, flush=True)
         spread = statistics.stdev if options.seeds > 1 else lambda values: 0.0
         rows.append({
             "data": sample, "test rows": evaluation["rows"], "guessing": baseline(evaluation, "guessing", "macro_f1"), "TF-IDF": baseline(evaluation, "word-counts", "macro_f1"),

@@ -124,7 +124,7 @@ class Person:
 def person(chromium, fm_app):
     """An English reader at a desk."""
     context = chromium.new_context(viewport={"width": 1440, "height": 900}, locale="en-US")
-    context.set_default_timeout(30_000)
+    context.set_default_timeout(60_000)
     yield Person(context.new_page())
     context.close()
 

@@ -60,14 +60,6 @@ def test_add_and_read(workspace, file):
     assert list(data.texts("test")) == [f"this is text number {row}" for row in parts["test"]]
 
 
-def test_lengths(workspace, file):
-    add_dataset(workspace, [file("a.txt", "ab\n" * 99 + "x" * 5_000 + "\n")])
-    found = Dataset(workspace, "a").lengths()
-    assert sum(found["counts"]) == 100 and len(found["bins"]) == len(found["counts"]) + 1 and found["counts"][-1] == 1
-    assert found["max"] == 5_000 and found["median"] == 2 and found["mean"] == pytest.approx(51.98)
-    json.dumps(found)
-
-
 def test_names(workspace, file):
     assert [add_dataset(workspace, [file()]).name for _ in range(3)] == ["my-reviews", "my-reviews-2", "my-reviews-3"]
     assert add_dataset(workspace, [file()], name="评论").name == "评论"

@@ -17,7 +17,7 @@ import pyarrow.parquet as parquet
 import pytest
 import zstandard
 
-from fm_gui.data.readers import ReadOptions, preview, read, read_hub, read_parts, read_pasted
+from fm_gui.data.readers import ReadOptions, preview, read, read_hub, read_parts
 from fm_gui.errors import UserError
 from fm_gui.text import say
 
@@ -452,13 +452,15 @@ def test_a_failing_second_file_leaves_nothing(file, tmp_path):
     refused("file-empty", [file("a.csv", CSV), file("b.csv", "")], tmp_path / "s")
 
 
-def test_pasted():
-    assert read_pasted("text\tlabel\na, b\t1\nc\t2\nd\t3").table.to_pylist()[0] == {"text": "a, b", "label": "1"}
-    assert read_pasted("Just a sentence.\nAnd, well, another.").table.num_rows == 2
-    assert read_pasted('[{"a": 1}]').table.to_pylist() == [{"a": 1}]
-    assert read_pasted('{"a": 1}\n{"a": 2}\n').detected["format"] == "jsonl"
-    with pytest.raises(UserError, match="no text"):
-        read_pasted(" \n")
+def test_a_file_without_an_ending_is_what_is_in_it(tmp_path):
+    def pasted(text):
+        (tmp_path / "pasted").write_text(text, encoding="utf-8", newline="")
+        return read([tmp_path / "pasted"])
+
+    assert pasted("text\tlabel\na, b\t1\nc\t2\nd\t3").table.to_pylist()[0] == {"text": "a, b", "label": "1"}
+    assert pasted("Just a sentence.\nAnd, well, another.").table.num_rows == 2
+    assert pasted('[{"a": 1}]').table.to_pylist() == [{"a": 1}]
+    assert pasted('{"a": 1}\n{"a": 2}\n').detected["format"] == "jsonl"
 
 
 def test_kinds_without_an_ending(file):
