@@ -121,6 +121,7 @@ class Applied(StepSpec):
     table: str
     rows: int
     roles: dict[str, str] = Field({}, description="role -> column when it was taken, so that it can be taken again just so")
+    after: dict[str, str] = Field({}, description="role -> column in the version it led to, when that was last in use")
     time: float = Field(default_factory=time.time)
 
 

@@ -7,7 +7,7 @@ of the rows loses nothing. ``take_over`` makes them a step of the recipe.
 import json
 import os
 import uuid
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,6 +16,7 @@ import numpy as np
 
 from fm_gui.config import StepSpec
 from fm_gui.data.dataset import Dataset
+from fm_gui.data.moved import ANSWERS, Moves, lines
 from fm_gui.data.recipe import row_key
 from fm_gui.errors import UserError
 from fm_gui.files import disk_guard
@@ -43,18 +44,12 @@ class Task:
 
 def answers(dataset: Dataset) -> dict[str, str]:
     """Row key -> label, of the answers that were given and not taken over, in order; the last one for a text counts."""
-    file = _file(dataset)
-    if not file.exists():
-        return {}
-    found: dict[str, str] = {}
-    for line in file.read_text(encoding="utf-8").split("\n"):
-        try:
-            answer = json.loads(line)
-        except ValueError:
-            continue  # blank, or cut by a power failure
-        found.pop(answer["key"], None)
-        if answer["label"] is not None:
-            found[answer["key"]] = answer["label"]
+    found, moves = {}, Moves(dataset)
+    for answer in lines(dataset, ANSWERS):
+        for key in moves.keys(answer["key"], answer.get("steps", [])):
+            found.pop(key, None)
+            if answer["label"] is not None:
+                found[key] = answer["label"]
     return found
 
 
@@ -147,13 +142,17 @@ def _margin(scores: dict[str, float]) -> float:
 
 def _taken_over(dataset: Dataset) -> set[str]:
     """Row keys of the answers that are in the rows as they are now."""
-    return {key for step in dataset.spec.recipe if step.step == "set-labels" for key in step.settings["labels"]}
+    moves, found = Moves(dataset), set()
+    for number, step in enumerate(dataset.spec.recipe):
+        if step.step == "set-labels":
+            found |= {new for key in step.settings["labels"] for new in moves.keys(key, moves.now[:number])}
+    return found
 
 
 def take_over(dataset: Dataset) -> Dataset:
     """Make the answers a step of the recipe, and start with none; skipped rows will be asked again.
 
-    Answers to texts that are not in the rows now (a step changed them) are kept, in case it is taken back. Raises
+    Answers to texts that are not in the rows now (a step took them out) are kept, in case it is taken back. Raises
     UserError if there is nothing to take over, or if no column is the label but one that is called so is in the way.
     """
     from fm_gui.data import history
@@ -163,6 +162,8 @@ def take_over(dataset: Dataset) -> Dataset:
         here = {row_key(text) for text in dataset.column("text") or []}
         labels = {key: label for key, label in given.items() if label != SKIPPED and key in here}
         if not labels:
+            if waiting := sum(1 for key, label in given.items() if label and key not in here):
+                raise UserError("label-elsewhere", name=dataset.spec.name, count=waiting)
             raise UserError("label-none", name=dataset.spec.name)
         if "label" not in dataset.spec.roles and COLUMN in dataset.table.column_names:
             raise UserError("label-column", name=dataset.spec.name, column=COLUMN)
@@ -171,7 +172,7 @@ def take_over(dataset: Dataset) -> Dataset:
         except UserError as problem:
             if problem.code != "step-changes-nothing":  # all answers agree with what stands there
                 raise
-        _replace(dataset, {key: label for key, label in given.items() if key not in here})
+        _drop(dataset, here)
     return dataset
 
 
@@ -179,7 +180,7 @@ def take_over(dataset: Dataset) -> Dataset:
 
 
 def _file(dataset: Dataset) -> Path:
-    return dataset.path / "labels.jsonl"
+    return dataset.path / ANSWERS
 
 
 def _alone(dataset: Dataset) -> AbstractContextManager:
@@ -189,23 +190,23 @@ def _alone(dataset: Dataset) -> AbstractContextManager:
     return FileLock(dataset.workspace.root / "locks" / f"labels-{dataset.spec.name}.lock")
 
 
-def _lines(given: dict[str, str | None]) -> Iterable[str]:
-    return (json.dumps({"key": key, "label": label}, ensure_ascii=False) + "\n" for key, label in given.items())
-
-
 def _append(dataset: Dataset, given: dict[str, str | None]) -> None:
+    told = [{"key": key, "label": label, "steps": [step.time for step in dataset.spec.recipe]} for key, label in given.items()]
     with disk_guard(dataset.path), open(_file(dataset), "a+b") as file:
         if file.tell():
             file.seek(-1, os.SEEK_END)
             if file.read(1) != b"\n":  # a power failure cut the last line: the next one must not hang on to it
                 file.write(b"\n")
-        file.write("".join(_lines(given)).encode("utf-8"))
+        file.write("".join(json.dumps(one, ensure_ascii=False) + "\n" for one in told).encode("utf-8"))
         file.flush()
         os.fsync(file.fileno())
 
 
-def _replace(dataset: Dataset, given: dict[str, str]) -> None:
+def _drop(dataset: Dataset, here: set[str]) -> None:
+    """Forget the answers to texts that are ``here`` (row keys)."""
+    moves = Moves(dataset)
+    left = [one for one in lines(dataset, ANSWERS) if here.isdisjoint(moves.keys(one["key"], one.get("steps", [])))]
     beside = dataset.path / f".labels-{uuid.uuid4().hex}"
     with disk_guard(dataset.path):
-        beside.write_text("".join(_lines(given)), encoding="utf-8", newline="\n")
+        beside.write_text("".join(json.dumps(one, ensure_ascii=False) + "\n" for one in left), encoding="utf-8", newline="\n")
     os.replace(beside, _file(dataset))

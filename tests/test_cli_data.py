@@ -1,7 +1,10 @@
 """`fm-gui data ...`: look at rows, check, clean, go back, split, label, copy, write; here in one process, as a person types."""
 
 import csv
+import io
+import itertools
 import json
+import zipfile
 
 import pytest
 
@@ -124,3 +127,123 @@ def test_reading_options(run, tmp_path):
     code, _, err = run("add", "--hub", "nobody/nothing-here")
     assert code == 2 and err
     assert run("add", str(file), "--sample", "tickets")[0] == 2
+
+
+def test_what_was_detected_and_what_is_missing(run, tmp_path):
+    file = tmp_path / "export.csv"
+    lines = ["Export of the shop;;", ";;", "text;label;note", *(f"Row {n} of the shop;{'yes' if n % 2 else 'no'};für {n}" for n in range(40)), *("a;b;c;d;e;f" for _ in range(3))]
+    file.write_bytes("\n".join(lines).encode("cp1252"))
+    code, out, err = run("add", str(file), "--name", "export", "--map", "label=")
+    assert code == 0 and "CSV" in out and "“;”" in out and "Export of the shop" in out and ("cp1252" in out or "latin" in out)
+    shown = run("show", "export", as_json=True)
+    assert len(shown["skipped"]) == 3 and "3 rows could not be read" in err and err.count("export.csv") >= 3  # a sentence each
+    code, out, err = run("show", "export")
+    assert code == 0 and "“;”" in out and "○ text-classification" in out and "Still missing: Label" in out and "✓ masked-lm" in out and "3 rows could not be read" in err
+
+
+def test_ignored_files_of_an_archive(run, tmp_path):
+    with zipfile.ZipFile(tmp_path / "texts.zip", "w") as archive:
+        for number in range(12):
+            archive.writestr(f"{'good' if number % 2 else 'bad'}/{number}.txt", f"This is text number {number}")
+        archive.writestr("licence.txt", "All yours")
+    code, out, _ = run("add", str(tmp_path / "texts.zip"), "--name", "texts")
+    assert code == 0 and "left out: 1 (licence.txt)" in out
+
+
+def test_preview_and_paste(run, tmp_path, monkeypatch):
+    file = tmp_path / "some.tsv"
+    file.write_text("text\tlabel\n" + "".join(f"Row {n}\tyes\n" for n in range(30)), encoding="utf-8")
+    code, out, err = run("add", str(file), "--preview")
+    assert code == 0 and "Row 0" in out and "Row 9" not in out and "tab" in out and "Nothing was added" in err
+    (seen,) = run("add", str(file), "--preview", as_json=True)
+    assert seen["columns"] == ["text", "label"] and len(seen["rows"]) == 5 and seen["detected"]["delimiter"] == "\t"
+    assert Workspace(tmp_path / "ws").datasets() == [] and run("add", "--sample", "tickets", "--preview")[0] == 2
+
+    def piped(text):
+        monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(text.encode())))
+
+    piped(file.read_text(encoding="utf-8"))
+    spec = run("add", "-", as_json=True)
+    assert (spec["name"], spec["source"], spec["rows"], spec["roles"]["label"]["column"]) == ("pasted", "pasted", 30, "label")
+    piped(" \n")
+    code, _, err = run("add", "-")
+    assert code == 2 and "no text" in err
+
+
+def test_fix_by_the_split(run, shop):
+    run("roles", shop, "--map", "group=author")
+    before = run("show", shop, as_json=True)
+    assert {"group-leak"} <= {finding["code"] for finding in run("check", shop, as_json=True)}
+    seen = run("check", shop, "--fix", "group-leak", "--preview", as_json=True)
+    assert seen["split"]["method"] == "group" and sum(seen["parts"].values()) == 118
+    code, out, _ = run("check", shop, "--fix", "group-leak", "--preview")
+    assert code == 0 and "held back in another way" in out
+    assert run("show", shop, as_json=True)["split"] == before["split"]  # only shown
+    code, out, _ = run("check", shop, "--fix", "group-leak", "--fix", "exact-duplicates")
+    assert code == 0 and "held back in another way" in out and "120 rows" in out
+    after = run("show", shop, as_json=True)
+    assert after["split"]["method"] == "group" and after["parts"] != before["parts"]
+    assert not {"group-leak", "exact-duplicates"} & {finding["code"] for finding in run("check", shop, as_json=True)}
+
+
+def test_near_copies_are_kept_together(run, tmp_path):
+    texts = [f"The {thing} of order {n * 37} came in week {n} and it was quite {word} for what we had paid, says the customer {'once' if copy else 'twice'} more"
+             for n, (thing, word) in enumerate(itertools.product(["lamp", "chair", "kettle", "carpet", "mirror"], ["lovely", "awful", "dull", "large"])) for copy in (0, 1)]  # fmt: skip
+    file = tmp_path / "near.csv"
+    file.write_text("text\n" + "\n".join(f'"{text}"' for text in texts), encoding="utf-8")
+    run("add", str(file), "--name", "near")
+    found = {finding["code"]: finding for finding in run("check", "near", as_json=True)}
+    assert found["near-overlap"]["values"]["split"] == "similar"
+    spec = run("check", "near", "--fix", "near-overlap", as_json=True)
+    assert spec["split"]["keep_similar"] and spec["rows"] == len(texts) and spec["recipe"] == []
+    assert "near-overlap" not in {finding["code"] for finding in run("check", "near", as_json=True)}
+
+
+def test_fix_preview(run, shop):
+    seen = run("check", shop, "--fix", "empty-texts", "--preview", as_json=True)
+    assert (seen["before"], seen["removed"]) == (121, 3)
+    code, out, _ = run("check", shop, "--fix", "empty-texts", "--preview")
+    assert code == 0 and "121 rows before, 118 after" in out and run("show", shop, as_json=True)["rows"] == 121
+    code, _, err = run("check", shop, "--preview")
+    assert code == 2 and "--fix" in err
+
+
+def test_a_chat_is_checked_and_numbers_are_not(run, tmp_path):
+    chat = tmp_path / "chat.jsonl"
+    lines = [json.dumps({"messages": [{"role": "user", "content": f"Question {n} of the day, please"}, {"role": "assistant", "content": f"Answer {n * 7}"}]}) for n in range(20)]
+    chat.write_text("\n".join([*lines, lines[3]]), encoding="utf-8")
+    run("add", str(chat), "--name", "chat")
+    found = {finding["code"]: finding for finding in run("check", "chat", as_json=True)}
+    assert found["exact-duplicates"]["rows"] == [20] and found["exact-duplicates"]["fixes"] == []
+    code, out, err = run("check", "chat")
+    assert code == 0 and "No step can do this" in out and "--fix" not in err and run("check", "chat", "--fix", "exact-duplicates")[0] == 2
+    numbers = tmp_path / "numbers.csv"
+    numbers.write_text("a,b\n" + "".join(f"{n},{n * n}\n" for n in range(30)), encoding="utf-8")
+    spec = run("add", str(numbers), "--name", "numbers", as_json=True)
+    run("roles", "numbers", "--map", "text=")
+    assert "text" not in run("show", "numbers", as_json=True)["roles"] and spec["rows"] == 30
+    assert run("check", "numbers", as_json=True) == []
+    code, out, err = run("check", "numbers")
+    assert code == 0 and "not checked" in err and "Nothing suspicious" not in out
+
+
+def test_options_that_do_not_go_together(run, shop):
+    for words in (["versions", shop, "--undo", "--redo"], ["versions", shop, "--go", "0", "--undo"], ["label", shop, "--finish", "--label", "x"], ["label", shop, "--label", "x"]):
+        code, out, err = run(*words)
+        assert code == 2 and not out and len(err.strip().splitlines()) == 1 and "--" in err
+
+
+def test_profile_as_text(run, shop):
+    found = run("profile", shop, as_json=True)
+    code, out, _ = run("profile", shop)
+    assert code == 0 and f"2 labels: good ({found['labels']['counts']['good']})" in out and "bad (60)" in out
+    assert f"longest {found['characters']['max']}" in out and f"median {found['characters']['median']:.0f}" in out
+    assert " 0%" not in out.split("Languages:")[1].splitlines()[0].replace("100%", "") and ": \n" not in out
+
+
+def test_what_is_told(run, shop):
+    """A fix is told with its finding; a new name is not a new data set."""
+    code, out, _ = run("check", shop)
+    assert "  → Takes them out (3)." in out
+    code, out, _ = run("rename", shop, "store")
+    assert code == 0 and "now called “store”" in out and "Added" not in out

@@ -7,6 +7,7 @@ import time
 import numpy as np
 import pytest
 
+from fm_gui.config import StepSpec
 from fm_gui.data import history
 from fm_gui.data.dataset import Dataset
 from fm_gui.data.recipe import row_key
@@ -115,23 +116,79 @@ def test_a_column_that_only_happens_to_be_called_label_is_not_touched(data):
     assert len(answers(data)) == 1  # kept until it is decided
 
 
-def test_answers_to_texts_that_a_step_changed_wait(data):
+def test_answers_to_texts_that_a_step_took_out_wait(data):
     give(data, 1, "good")
     give(data, 2, "good")
-    upper = _replaced(data)
-    assert ask(upper).strange == 1 and ask(upper).answered == 1
-    fresh = take_over(upper)
-    assert fresh.column("label")[2] == "good" and fresh.column("label")[1] == ""
+    fewer = history.apply(data, [StepSpec(step="drop-rows", settings={"keys": [row_key("text number 1")]})])
+    assert ask(fewer).strange == 1 and ask(fewer).answered == 1
+    fresh = take_over(fewer)
+    assert fresh.column("label")[1] == "good"  # row 2 of before
     assert list(answers(fresh).values()) == ["good"]
+    refused("label-elsewhere", take_over, fresh)
     back = history.go_to(fresh, 0)
     assert ask(back).strange == 0 and ask(back).answered == 1
     assert take_over(back).column("label")[1] == "good"
 
 
-def _replaced(data):
-    from fm_gui.config import StepSpec
+def _replaced(data, old="number 1$", new="number one"):
+    return history.apply(data, [StepSpec(step="replace", settings={"pattern": old, "replacement": new})])
 
-    return history.apply(data, [StepSpec(step="replace", settings={"pattern": "number 1$", "replacement": "number one"})])
+
+def test_answers_go_with_their_texts_through_steps_and_back(data):
+    give(data, 1, "good")
+    give(data, 3, SKIPPED)
+    one = _replaced(data)
+    assert answers(one) == {row_key("text number one"): "good", row_key("text number 3"): SKIPPED}
+    assert (ask(one).strange, ask(one).answered, ask(one).recent) == (0, 2, [1, 3])
+    give(one, 1, "bad")  # corrected, and one more
+    give(one, 5, "good")
+    two = _replaced(_replaced(one, "text", "line"), "line number", "no.")
+    assert answers(two) == {row_key("no. one"): "bad", row_key("no. 3"): SKIPPED, row_key("no. 5"): "good"}
+    give(two, 7, "odd")
+    start = history.go_to(again(data), 0)
+    there = {row_key(f"text number {n}"): label for n, label in {1: "bad", 3: SKIPPED, 5: "good", 7: "odd"}.items()}
+    assert answers(start) == there and ask(start).strange == 0
+    give(start, 8, "late")
+    give(start, 3, None)
+    assert list(answers(history.redo(again(data))).values()) == ["bad", "good", "odd", "late"]
+    end = history.go_to(again(data), 3)
+    assert ask(end).strange == 0 and ask(end).answered == 4
+    fresh = take_over(end)
+    assert [fresh.column("label")[row] for row in (1, 5, 7, 8)] == ["bad", "good", "odd", "late"] and answers(fresh) == {}
+    assert ask(_replaced(fresh, "no", "nr")).answered == 4  # those taken over are known by their new texts too
+
+
+def test_answers_that_a_step_makes_one_are_two_again_without_it(workspace):
+    data = added(workspace, "cases", "text,label\nHello there,\nhello there,\nHELLO there,\ngood day,x\ngood night,y\n")
+    give(data, 0, "x")
+    give(data, 1, "y")
+    lower = history.apply(data, [StepSpec(step="case", settings={"to": "lower"})])
+    assert answers(lower) == {row_key("hello there"): "y"}
+    assert list(answers(history.undo(lower)).values()) == ["x", "y"]
+    give(history.redo(again(data)), 2, "z")  # said of all three, as they read the same
+    assert set(answers(history.undo(again(data))).values()) == {"z"} and len(answers(again(data))) == 3
+
+
+def test_answers_go_through_a_cut_and_a_join(workspace):
+    data = added(workspace, "long", "text,note\n" + "".join(f"a rather long text {n % 3},note {n}\n" for n in range(6)) + "short,x\n")
+    data.set_roles({"text": "text"})
+    give(data, 1, "a")
+    cut = StepSpec(step="length-limits", settings={"shortest": 8, "longest": 200, "too_long": "cut"})
+    join = StepSpec(step="join-columns", settings={"columns": ["text", "note"], "into": "text"})
+    fresh = history.apply(data, [join, cut.model_copy(update={"settings": cut.settings | {"longest": 24}})])
+    assert fresh.spec.rows == 6 and answers(fresh) == {row_key("a rather long text 1 not"): "a"}
+    assert answers(history.go_to(fresh, 1)) == {row_key(f"a rather long text 1 note {n}"): "a" for n in (1, 4)}
+    assert answers(history.go_to(again(data), 0)) == {row_key("a rather long text 1"): "a"}
+
+
+def test_answers_to_a_column_that_is_not_the_text_any_more(workspace):
+    data = added(workspace, "two", "title,body\n" + "".join(f"title {n},the body of number {n}\n" for n in range(4)))
+    data.set_roles({"text": "title"})
+    give(data, 0, "a")
+    data.set_roles({"text": "body"})
+    refused("label-elsewhere", take_over, again(data))
+    again(data).set_roles({"text": "title"})
+    assert take_over(again(data)).column("label") == ["a", "", "", ""]
 
 
 def test_a_cut_line_costs_one_answer_at_most(data):

@@ -39,6 +39,7 @@ def tell(key: str, **values) -> str:
 
 Folder = Annotated[Path | None, typer.Option("--workspace", metavar="DIR", help=tell("cli.option.workspace"))]
 AsJson = Annotated[bool, typer.Option("--json", help=tell("cli.option.json"))]
+DataName = Annotated[str, typer.Argument(metavar="NAME", help=tell("cli.option.data"))]
 RunName = Annotated[str, typer.Argument(metavar="RUN", help=tell("cli.option.run"))]
 
 

@@ -6,12 +6,12 @@ from typing import Annotated
 import typer
 
 from fm_gui.cli import rows as row_verbs
-from fm_gui.cli.base import AsJson, Folder, number, opened, pairs, put, put_json, put_note, put_table, tell
+from fm_gui.cli.base import AsJson, DataName, Folder, number, opened, pairs, put, put_json, put_note, put_table, tell
+from fm_gui.cli.detected import put_detected, put_preview, put_skipped, put_teaches, with_pasted
 from fm_gui.cli.rows import read_value
 from fm_gui.errors import UserError
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
-Name = Annotated[str, typer.Argument(metavar="NAME", help=tell("cli.option.data"))]
 
 
 @app.command("add", help=tell("cli.data.add"))
@@ -28,6 +28,7 @@ def add(
     hub: Annotated[str, typer.Option(metavar="ORG/NAME", help=tell("cli.option.hub"))] = "",
     config: Annotated[str, typer.Option(help=tell("cli.option.hub-config"))] = "",
     part: Annotated[str, typer.Option("--split", help=tell("cli.option.hub-split"))] = "",
+    preview: Annotated[bool, typer.Option("--preview", help=tell("cli.option.preview-add"))] = False,
     workspace: Folder = None,
     as_json: AsJson = False,
 ) -> None:
@@ -38,6 +39,8 @@ def add(
 
     if bool(files) + bool(sample) + bool(hub) != 1:
         raise UserError("cli-files-or-sample")
+    if preview and not files:
+        raise UserError("cli-preview-files")
     space = opened(workspace)
     if sample:
         spec = add_sample(space, sample)
@@ -46,13 +49,16 @@ def add(
     else:
         chosen = {key: value for key, value in (("delimiter", delimiter), ("encoding", encoding)) if value is not None}
         options = parse(ReadOptions, chosen | {key: read_value(value) if key == "skip_lines" else value for key, value in pairs(read or [], "--read").items()})
-        spec = add_dataset(space, files, name=name, roles=pairs(map or [], "--map") or None, options=options, validation_file=validation, test_file=test)
+        with with_pasted(files) as paths:
+            if preview:
+                return put_preview(paths, options, as_json)
+            spec = add_dataset(space, paths, name=name, roles=pairs(map or [], "--map") or None, options=options, validation_file=validation, test_file=test)
     if as_json:
         return put_json(spec.model_dump(mode="json"))
     put(tell("cli.data.added", name=spec.name, rows=spec.rows))
+    put_detected(spec.detected)
     put_roles(spec)
-    if spec.skipped:
-        put_note(tell("cli.data.skipped", rows=len(spec.skipped)))
+    put_skipped(spec.skipped, spec.detected.get("skipped", len(spec.skipped)))
     put_note(tell("cli.data.next", name=spec.name))
 
 
@@ -73,7 +79,7 @@ def list_(workspace: Folder = None, as_json: AsJson = False) -> None:
 
 @app.command("show", help=tell("cli.data.show"))
 def show(
-    name: Name,
+    name: DataName,
     rows: Annotated[int, typer.Option(min=0, max=1000, help=tell("cli.option.rows"))] = 5,
     workspace: Folder = None,
     as_json: AsJson = False,
@@ -86,7 +92,9 @@ def show(
     if as_json:
         return put_json(data.spec.model_dump(mode="json") | {"parts": parts, "labels": labels, "first_rows": data.page(0, rows)})
     put(tell("cli.data.facts", name=name, rows=data.spec.rows, source=data.spec.source))
+    put_detected(data.spec.detected)
     put_roles(data.spec)
+    put_teaches(data.spec)
     put(tell("cli.data.parts", train=parts["train"], validation=parts["validation"], test=parts["test"]))
     if labels:
         put(tell("cli.data.labels", count=len(labels), labels=", ".join(f"{label} ({number(n)})" for label, n in list(labels.items())[:12])))
@@ -94,10 +102,11 @@ def show(
     if page:
         put()
         put_table(list(page[0]), [[str(cell)[:120] for cell in row.values()] for row in page])
+    put_skipped(data.spec.skipped, data.spec.detected.get("skipped", len(data.spec.skipped)))
 
 
 @app.command("delete", help=tell("cli.data.delete"))
-def delete(name: Name, workspace: Folder = None, as_json: AsJson = False) -> None:
+def delete(name: DataName, workspace: Folder = None, as_json: AsJson = False) -> None:
     opened(workspace).delete_dataset(name)
     if as_json:
         return put_json({"deleted": name})

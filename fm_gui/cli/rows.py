@@ -7,10 +7,12 @@ from typing import Annotated, Any
 import typer
 
 from fm_gui.cli.base import LANG, AsJson, Folder, number, opened, pairs, put, put_json, put_note, put_table, tell
+from fm_gui.cli.base import DataName as Name
+from fm_gui.cli.health import check, put_changes, tokenizer_of
 from fm_gui.errors import UserError
 
-Name = Annotated[str, typer.Argument(metavar="NAME", help=tell("cli.option.data"))]
 Settings = Annotated[list[str] | None, typer.Option("--set", metavar="SETTING=VALUE", help=tell("cli.option.step-set"))]
+LABELS_PRINTED = 12
 STEP_PRINTED = 70  # characters of a step's settings in a list
 
 
@@ -29,56 +31,18 @@ def profile(name: Name, model: Annotated[str, typer.Option(help=tell("cli.option
         [[c["name"], c["kind"], number(c["filled"]), number(c["missing"]), number(c["distinct"]), number(c["mean_length"])] for c in found["columns"]],
     )
     if found["languages"]:
-        put(tell("cli.data.profile.languages", languages=", ".join(f"{name_of(code, LANG)} {share:.0%}" for code, share in found["languages"].items())))
+        put(tell("cli.data.profile.languages", languages=", ".join(f"{name_of(code, LANG)} {share:.0%}" for code, share in found["languages"].items() if code) or "-"))
+    if lengths := found["characters"]:
+        put(tell("cli.data.profile.lengths", column=found["read_from"], mean=round(lengths["mean"]), median=round(lengths["median"]), longest=lengths["max"]))
+    if labels := found["labels"]:
+        shown = ", ".join(f"{label} ({number(count)})" for label, count in list(labels["counts"].items())[:LABELS_PRINTED])
+        put(tell("cli.data.labels", count=labels["distinct"], labels=shown + (", …" if labels["distinct"] > LABELS_PRINTED else "")))
     for label, words in found["telling_words"].items():
+        if not words:
+            continue
         put(tell("cli.data.profile.words", label=label, words=", ".join(words)))
     if found["tokens"]:
         put(tell("cli.data.profile.tokens", share=found["tokens"]["over"], limit=found["tokens"]["limit"]))
-
-
-def tokenizer_of(space, model: str) -> tuple[Any, int | None]:
-    """(tokenizer, its longest text in tokens) of a start such as "minilm" or "run:NAME"; (None, None) for ""."""
-    if not model:
-        return None, None
-    from fm_gui.models import hub
-
-    tokenizer = hub.load_tokenizer(space, model)
-    return tokenizer, tokenizer.model_max_length
-
-
-def check(
-    name: Name,
-    fix: Annotated[list[str] | None, typer.Option(metavar="CODE", help=tell("cli.option.fix"))] = None,
-    model: Annotated[str, typer.Option(help=tell("cli.option.limit-model"))] = "",
-    workspace: Folder = None, as_json: AsJson = False,
-) -> None:  # fmt: skip
-    from fm_gui.data import health, history
-    from fm_gui.data.dataset import Dataset
-
-    space = opened(workspace)
-    dataset = Dataset(space, name)
-    findings = health.check(dataset, *tokenizer_of(space, model))
-    if fix:
-        known = {finding.code: finding for finding in findings if finding.fixes}
-        if unknown := [code for code in fix if code not in known]:
-            raise UserError("fix-unknown", finding=unknown[0], known=", ".join(known) or "-")
-        before = dataset.spec.rows
-        dataset = history.apply(dataset, [known[code].fixes[0] for code in fix])
-        if as_json:
-            return put_json(dataset.spec.model_dump(mode="json"))
-        put(tell("cli.data.changed", name=name, before=before, after=dataset.spec.rows, version=len(dataset.spec.recipe)))
-        return put_note(tell("cli.data.undo.hint", name=name))
-    if as_json:
-        return put_json([finding.to_dict(LANG) for finding in findings])
-    if not findings:
-        return put(tell("cli.data.healthy", name=name))
-    for finding in findings:
-        put(f"[{tell(f'finding.{finding.severity}')}] {finding.code}: {finding.sentence(LANG)}")
-        put("  " + finding.why(LANG))
-        for example in finding.examples:
-            put("    " + "  ".join(f"{key}: {str(value)[:100]}" for key, value in example.items()))
-    if codes := [finding.code for finding in findings if finding.fixes]:
-        put_note(tell("cli.data.fix.hint", name=name, codes=" ".join(f"--fix {code}" for code in codes[:2])))
 
 
 def steps(workspace: Folder = None, as_json: AsJson = False) -> None:
@@ -113,10 +77,7 @@ def clean(
         seen = look(dataset.table, history.columns_of(dataset), [spec])
         if as_json:
             return put_json(seen)
-        put(tell("cli.data.preview", before=seen["before"], after=seen["after"], cells=seen["changed"], of=seen["of"]))
-        for example in seen["examples"]:
-            put(f"  {example['row']} {example['column']}\n  - {example['before']}" + (f"\n  + {example['after']}" if example["after"] is not None else ""))
-        return None
+        return put_changes(seen)
     before = dataset.spec.rows
     dataset = history.apply(dataset, [spec])
     if as_json:
@@ -143,6 +104,8 @@ def versions(
     from fm_gui.data import history
     from fm_gui.data.dataset import Dataset
 
+    if undo + redo + (go is not None) > 1:
+        raise UserError("cli-versions")
     dataset = Dataset(opened(workspace), name)
     if undo:
         dataset = history.undo(dataset)
@@ -230,6 +193,8 @@ def label(
     from fm_gui import labelling
     from fm_gui.data.dataset import Dataset
 
+    if as_ and not row:
+        raise UserError("cli-label-row", label=as_)
     space = opened(workspace)
     dataset = Dataset(space, name)
     if row:
@@ -261,7 +226,8 @@ def write(name: Name, out: Annotated[Path, typer.Argument(metavar="OUT", help=te
 def rename(name: Name, new: Annotated[str, typer.Argument(metavar="NEW", help=tell("cli.option.new-name"))], workspace: Folder = None, as_json: AsJson = False) -> None:
     from fm_gui.data import manage
 
-    told(manage.rename(opened(workspace), name, new), as_json)
+    spec = manage.rename(opened(workspace), name, new)
+    told(spec, True) if as_json else put(tell("cli.data.renamed", name=name, new=spec.name))
 
 
 def copy(name: Name, new: Annotated[str, typer.Argument(metavar="NEW", help=tell("cli.option.new-name"))] = "", workspace: Folder = None, as_json: AsJson = False) -> None:

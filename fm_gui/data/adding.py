@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING
 from fm_gui.config import DatasetSpec, RoleGuess, SplitSpec
 from fm_gui.data.columns import describe, guess_roles
 from fm_gui.data.dataset import Dataset
+from fm_gui.data.history import carry_back
 from fm_gui.data.readers import Reading, ReadOptions, read, read_hub, read_parts
 from fm_gui.data.roles import check_roles, check_split, usual_split
-from fm_gui.data.tables import adopt, fingerprint, write_table
+from fm_gui.data.tables import adopt, fingerprint, open_table, write_table
 from fm_gui.errors import UserError
-from fm_gui.files import as_name, check_name, disk_guard, write_json
+from fm_gui.files import as_name, check_name, disk_guard, read_json, write_json
 
 if TYPE_CHECKING:
     from fm_gui.data.split import Part
@@ -160,14 +161,22 @@ def _keep(folder: Path, files: "dict[Part, list[Path]]") -> None:
     every = [path for paths in files.values() for path in paths]
     if any(path.is_dir() for path in every) or sum(path.stat().st_size for path in every) > KEPT_SIZE:
         return
+    kept: dict[Part, list[str]] = {}
     for part, paths in files.items():
-        (folder / "files" / part).mkdir(parents=True)
-        for path in paths:
-            shutil.copyfile(path, folder / "files" / part / path.name)
+        folders = list(dict.fromkeys(path.resolve().parent for path in paths))
+        for path in paths:  # files of one folder stay together (a Moses pair), those of several do not hide each other
+            own = f"{folders.index(path.resolve().parent):04}/{path.resolve().parent.name}/" if len(folders) > 1 else ""
+            kept.setdefault(part, []).append(f"{part}/{own}{path.name}")
+            place = folder / "files" / kept[part][-1]
+            place.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(path, place)
+    write_json(folder / "files.json", kept)  # their order says which language is the source
 
 
 def kept_files(dataset: Dataset) -> "dict[Part, list[Path]]":
     """The files that a data set was read from, by part; empty where they were not kept."""
+    if (dataset.path / "files.json").exists():
+        return {part: [dataset.path / "files" / name for name in names] for part, names in read_json(dataset.path / "files.json").items()}
     folders = sorted(path for path in (dataset.path / "files").glob("*") if path.is_dir())
     return {folder.name: sorted(folder.iterdir()) for folder in folders}
 
@@ -175,7 +184,8 @@ def kept_files(dataset: Dataset) -> "dict[Part, list[Path]]":
 def reread(workspace: "Workspace", name: str, options: ReadOptions, progress: Progress | None = None) -> DatasetSpec:
     """Read the kept files of a data set again with ``options``, in place of its rows; its recipe is gone with them.
 
-    Raises UserError if the files were not kept or runs know the rows, and as reading does; then all is as it was.
+    Roles and a split that a person chose stay, as far as their columns are still there; so do labels that wait. Raises
+    UserError if the files were not kept or runs know the rows, and as reading does; then all is as it was.
     """
     dataset = Dataset(workspace, name)
     files = kept_files(dataset)
@@ -185,8 +195,11 @@ def reread(workspace: "Workspace", name: str, options: ReadOptions, progress: Pr
         raise UserError("dataset-reread-used", name=name, runs=", ".join(users[:6]))
     with _building(workspace) as folder:
         reading = _read({"train": files.pop("train")} | files, options, folder, progress)
-        spec = _spec(reading, name, dataset.spec.source, {}, None, dataset.spec.provenance)
+        spec = _spec(reading, name, dataset.spec.source, *_chosen(dataset, reading.table.column_names), dataset.spec.provenance)
+        if {"group": "group", "time": "date"}.get(spec.split.method, "text") not in {"text", *spec.roles}:  # its column is gone
+            spec.split = spec.split.model_copy(update={"method": SplitSpec().method})
         spec.created = dataset.spec.created
+        carry_back(dataset)
         with disk_guard(workspace.root, needed=reading.table.nbytes):
             spec.original = spec.table = _place(folder, reading)
             for file in (folder / "tables").iterdir():
@@ -198,3 +211,11 @@ def reread(workspace: "Workspace", name: str, options: ReadOptions, progress: Pr
             file.unlink()
     return spec
 
+
+def _chosen(dataset: Dataset, columns: Sequence[str]) -> tuple[dict[str, str], SplitSpec | None]:
+    """The roles ("" where none is to play one) and the split that a person chose, as far as ``columns`` allow it."""
+    spec, original = dataset.spec, open_table(dataset.path / "tables" / f"{dataset.spec.original}.arrow")
+    roles = {role: guess.column for role, guess in spec.roles.items() if guess.reason == "reason.chosen" and guess.column in columns}
+    guessed = guess_roles(dataset.table, spec.columns)
+    roles |= {role: "" for role, guess in guessed.items() if role not in spec.roles and guess.column in columns}
+    return roles, None if spec.split == usual_split(original.num_rows) else spec.split

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fm_gui.config import ColumnInfo
-from fm_gui.data.guess import ROLES, guess_roles
+from fm_gui.data.guess import guess_roles
+from fm_gui.data.role_names import ROLES
 
 if TYPE_CHECKING:
     import pyarrow as pa

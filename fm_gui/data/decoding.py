@@ -6,6 +6,7 @@ Readers work on UTF-8; ``utf8_file`` gives them such a file, written anew (in pi
 import codecs
 import mmap
 import re
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,6 +28,7 @@ LATIN = {"cp1250", "cp1252", "cp1254", "cp1256", "cp1257", "cp1258", "cp775", "c
 WITHIN_WORD = re.compile(r"[^\W\d_][¹²³¼½¾¿£¥¦¨ª¯±¶·¸º×÷\ufffd][^\W\d_]")  # Polish, Czech ... read as western European
 ASIAN = {"gb2312", "gbk", "gb18030", "big5", "big5hkscs", "cp950", "cp932", "shift_jis", "euc_jp", "iso2022_jp", "cp949", "euc_kr"}
 OTHERS = {"cp1253", "iso8859_7", "cp1255", "iso8859_8", "iso8859_2", "iso8859_9", "iso8859_15", "cp874", "tis_620", "ascii", "utf_8"}
+KOREAN = "이다는을를가고에의하지한은도로으니습어음요기라"  # endings and particles; their bytes are rare characters in Chinese
 CYRILLIC = ("cp1251", "koi8_r", "cp866", "iso8859_5", "mac_cyrillic")  # commonest first
 SAMPLE = 100_000  # bytes of lines with non-ASCII characters that the detector looks at
 LINE_ENDS = 2_000  # bytes of such a line around its first such character
@@ -62,8 +64,30 @@ def utf8_file(source: "Source", trust: bool = False) -> tuple[Path, str]:
     return _rewrite(source, encoding), encoding
 
 
-def decode(raw: bytes, file: str, encoding: str = "") -> tuple[str, str]:
-    """(text, encoding) of a small file's bytes, without byte order mark. Raises UserError as ``utf8_file``."""
+def common_encoding(raws: Iterable[bytes]) -> str:
+    """What those of several files that are not UTF-8 are in, judged together, as a short one alone says too little; "" if there is none.
+
+    Of a long file, its beginning will do, even if it ends within a character.
+    """
+    held, size = [], 0
+    for raw in raws:
+        end = max(map(raw.rfind, (b"\n", b" ", b",", b".")))  # the last place that is not within a character
+        raw = raw if len(raw) < LINE_ENDS else raw[: end + 1]
+        if raw and not _is_utf8(raw, final=True) and b"\0" not in raw:
+            held.append(raw)
+            size += len(raw)
+        if size > SAMPLE:
+            break
+    return _guess(b"\n".join(held)) if held else ""
+
+
+def decode(raw: bytes, file: str, encoding: str = "", likely: str = "") -> tuple[str, str]:
+    """(text, encoding) of a small file's bytes, without byte order mark; ``likely`` is tried before any other but UTF-8. Raises UserError as ``utf8_file``."""
+    if likely and not encoding and not raw.startswith(tuple(mark for mark, _ in BOMS)) and not _is_utf8(raw, final=True):
+        try:
+            return raw.decode(likely), likely
+        except UnicodeError:
+            pass
     name = find_encoding(raw, file, encoding)
     return raw.decode("utf-8-sig" if name == "utf-8" else name), name.removesuffix("-sig")
 
@@ -148,9 +172,16 @@ def _find_wide(raw: "bytes | mmap.mmap", file: str) -> str:
     head = raw[:SAMPLE]
     low, high = head[1::2].count(0), head[0::2].count(0)
     for name, zeros, others in (("utf-16-le", low, high), ("utf-16-be", high, low)):
-        if zeros > len(head) / 8 and others * 20 < zeros:
+        if others * 20 < zeros and (zeros > len(head) / 8 or _is_wide_text(head, name)):
             return _fitting(raw, file, name)
     raise UserError("file-binary", file=file)
+
+
+def _is_wide_text(head: bytes, name: str) -> bool:
+    """True if bytes with few NULs are whole lines of Chinese, Japanese or Korean in UTF-16: hardly a character of any other script."""
+    text = head[: len(head) // 2 * 2].decode(name, "replace")
+    strange = sum(not (c.isascii() or "\u2010" <= c <= "\u206f" or "\u3000" <= c <= "\u9fff" or "\uac00" <= c <= "\ud7a3" or "\uff00" <= c <= "\uffef") for c in text)
+    return bool(re.search(r"[\r\n]", text)) and "\0" not in text and strange <= 0.02 * len(text)
 
 
 def _find_legacy(raw: "bytes | mmap.mmap", file: str, bad_at: int) -> str:
@@ -198,10 +229,26 @@ def _guess(sample: bytes) -> str:
         return "cp1252"  # western European is far commoner than its neighbours, which differ in a few letters
     if best.encoding == "cp949" and "cp932" in names and names["cp932"].chaos < 0.1 and re.search("[ぁ-ん]", str(names["cp932"])):
         return "cp932"  # Japanese in Shift-JIS is also valid, if senseless, Korean
+    if best.encoding in ("cp949", "euc_kr"):  # what few lines of Chinese and Japanese are valid, if senseless, in
+        if _share(sample, "cp932", "[ぁ-んァ-ヶ]") > 0.2:
+            return "cp932"
+        chinese = _share(sample, best.encoding, "[一-鿿]")  # today's Korean has hardly such a character
+        senseless = chinese > 0.1 or chinese > 0 and _share(sample, best.encoding, f"[{KOREAN}]") < 0.05
+        if senseless and _share(sample, "gb18030", ".") > 0:
+            return "gb18030"
     if best.encoding in CYRILLIC:
         # read in the wrong one, Russian is still Cyrillic letters, but rare ones or capitals
         return max(CYRILLIC, key=lambda name: sum(character in "оеаинтсрвлкмдпуі" for character in sample.decode(name, "replace")))
     return {"gb2312": "gb18030", "gbk": "gb18030", "ascii": "utf-8"}.get(best.encoding, best.encoding)
+
+
+def _share(sample: bytes, encoding: str, characters: str) -> float:
+    """The share of ``characters`` (a regular expression for one) in what is beyond ASCII; 0 where the encoding does not fit."""
+    try:
+        beyond = [c for c in sample.decode(encoding) if c > "\x7f"]
+    except UnicodeError:
+        return 0
+    return sum(bool(re.match(characters, c)) for c in beyond) / max(1, len(beyond))
 
 
 def _line(raw: "bytes | mmap.mmap", position: int) -> int:

@@ -10,49 +10,13 @@ import numpy as np
 
 from fm_gui.config import ColumnInfo, RoleGuess
 from fm_gui.data.dates import read_dates
+from fm_gui.data.formats.chat import messages_of
+from fm_gui.data.role_names import NAMES, PAIRS, ROLES, SPEECH
 from fm_gui.data.split import part_of
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-ROLES = (
-    "text", "label", "tokens", "tags", "question", "context", "answer", "source", "target", "messages", "chosen", "rejected",
-    "number", "id", "date", "group", "split",
-)  # fmt: skip
-NAMES = {  # role -> words that its column is called by, or that are part of its name
-    "text": "text review comment sentence content body message tweet document description abstract question prompt utterance article story title "
-    "文本 正文 内容 评论 评价 句子 文章 留言 消息 描述 问题 标题",
-    "label": "label class category sentiment target topic intent tag emotion polarity rating star lang language type "
-    "标签 类别 情感 分类 类型 意图 主题 情绪 评分 语言 标注",
-    "split": "split set part subset partition fold 划分 数据集 集合 用途",
-    "tokens": "token word 词元 词语 分词 单词 字",
-    "tags": "ner tag label entity pos bio iob slot 标签 标注 实体 词性 序列",
-    "question": "question query 问题 提问 问句",
-    "context": "context passage paragraph article document background 上下文 背景 段落 文章 原文 材料",
-    "answer": "answer 答案 回答",
-    "chosen": "chosen choose preferred prefer accepted winner better 选中 采纳 偏好 更好 优选",
-    "rejected": "rejected reject dispreferred loser worse 拒绝 落选 较差 更差 未选中",
-    "messages": "message conversation chat dialogue dialog turn 对话 消息 会话 聊天",
-    "number": "score price value amount rating salary grade temperature weight percentage target label star sales "
-    "分数 得分 评分 价格 数值 金额 销量 温度 比例",
-    "id": "id uuid guid key index idx no number nr unnamed code 编号 序号 标识 主键 单号 代码",
-    "date": "date time day datetime timestamp created updated published year month 日期 时间 年份 月份",
-    "group": "author user speaker customer client patient subject document doc session thread conversation group writer reviewer source "
-    "company product username account 作者 用户 说话人 发言人 客户 患者 文档 会话 分组 组别 公司 商品 产品 账号 来源",
-}  # fmt: skip
-PAIRS = (  # what one column is called where the other is called so: the first is turned into the second
-    ("source src 源文 源语言 原文", "target tgt 译文 目标 目标语言 翻译"),
-    ("instruction prompt question query 指令 提示 问题 提问", "completion response output answer reply 回复 回答 答案 输出"),
-    ("input 输入", "output 输出"),
-    ("article document dialogue dialog 文章 原文 正文 对话", "summary highlight headline abstract 摘要 总结"),
-)
-SPEECH = (  # a language's names in columns; two-letter codes that are also everyday words or "id" are left out
-    "en eng english 英文 英语", "zh cn chinese 中文 汉语", "de deu ger german 德文 德语", "fr fra french 法文 法语",
-    "es spa spanish 西班牙语", "ja jp jpn japanese 日文 日语", "ko kor korean 韩文 韩语", "ru rus russian 俄文 俄语",
-    "pt por portuguese 葡萄牙语", "ita italian 意大利语", "ar ara arabic 阿拉伯语", "nl nld dutch 荷兰语", "pl pol polish 波兰语",
-    "vi vie vietnamese 越南语", "th tha thai 泰语", "tr tur turkish 土耳其语", "hi hin hindi 印地语", "cs ces czech 捷克语",
-    "ro ron romanian 罗马尼亚语", "uk ukr ukrainian 乌克兰语", "sv swe swedish 瑞典语", "fi fin finnish 芬兰语", "indonesian 印尼语",
-)  # fmt: skip
 FEW = 50  # classes at most in a column that is taken for the label by its contents alone
 LABEL_LENGTH = 60  # mean characters above which a column is no label
 LOOKED_AT = 200  # cells whose contents are read to tell lists, messages and dates
@@ -91,9 +55,9 @@ class Sheet:
         return self._items[name]
 
     @cached_property
-    def labelled(self) -> bool:
-        """Whether a column is named like a label and looks like one: then the rows are for telling classes apart."""
-        return any(_named(column.name, NAMES["label"]) and _fits_label(column, self.table.num_rows) for column in self.columns)
+    def labels(self) -> set[str]:
+        """Columns that are named like a label and look like one: where there are any, the rows are for telling classes apart."""
+        return {column.name for column in self.columns if _named(column.name, NAMES["label"]) and _fits_label(column, self.table.num_rows)}
 
 
 def guess_roles(table: "pa.Table", columns: list[ColumnInfo]) -> Guesses:
@@ -131,6 +95,12 @@ def _best(columns: list[ColumnInfo], words: str) -> ColumnInfo | None:
     return max(named, key=lambda column: (_named(column.name, words), column.mean_length), default=None)
 
 
+def _exact(columns: list[ColumnInfo], *words: str) -> list[ColumnInfo]:
+    """A column called by one of each of these words and no more; [] if one is missing. Such names say more than how often cells repeat."""
+    found = [next((column for column in columns if _named(column.name, own) == 1), None) for own in words]
+    return [] if None in found else found
+
+
 def _one(role: str, reason: str, column: ColumnInfo, **values) -> Guesses:
     return {role: RoleGuess(column=column.name, reason=reason, values={"column": column.name, **values})}
 
@@ -152,19 +122,16 @@ def _preferences(sheet: Sheet) -> Guesses:
     long = [column for column in sheet.free if column.kind == "text"]
     chosen, rejected = _best(long, NAMES["chosen"]), _best(long, NAMES["rejected"])
     if not chosen or not rejected or chosen.name == rejected.name:
+        texts = [column for column in sheet.free if column.kind in ("text", "category") and column.distinct > 2]  # not yes and no
+        chosen, rejected = _exact(texts, "chosen 选中", "rejected 拒绝") or (None, None)
+    if not chosen or not rejected:
         return {}
     better = _one("chosen", "reason.preferred", chosen, other=rejected.name)
     return better | _one("rejected", "reason.rejected", rejected, other=chosen.name)
 
 
-def _is_chat(item: Any) -> bool:
-    """A list of {"role", "content"} (or ShareGPT's {"from", "value"})."""
-    turns = item if isinstance(item, list) else []
-    return bool(turns) and all(isinstance(turn, dict) and ({"role", "content"} <= turn.keys() or {"from", "value"} <= turn.keys()) for turn in turns)
-
-
 def _messages(sheet: Sheet) -> Guesses:
-    chats = [column for column in sheet.free if (items := sheet.items(column.name)) and sum(map(_is_chat, items)) > 0.9 * len(items)]
+    chats = [column for column in sheet.free if (items := sheet.items(column.name)) and sum(messages_of(item) is not None for item in items) > 0.9 * len(items)]
     return _one("messages", "reason.messages", max(chats, key=lambda column: _named(column.name, NAMES["messages"]))) if chats else {}
 
 
@@ -199,25 +166,54 @@ def _questions(sheet: Sheet) -> Guesses:
     found: dict[str, ColumnInfo] = {}
     for role in ("question", "answer", "context"):
         rest = [c for c in sheet.free if c.filled and c.kind != "number" and c not in found.values() and not _named(c.name, NAMES["id"])]
-        best = _best(rest, NAMES[role])
-        if not best or sheet.labelled:
+        plain = [c for c in rest if not sheet.items(c.name)]  # SQuAD with several answers: "answer" beside the list "answers"
+        best = _best(plain, NAMES[role]) or _best(rest, NAMES[role])
+        if not best or sheet.labels:
             return {}
         found[role] = best
-    if found["context"].mean_length < found["question"].mean_length or found["answer"].distinct <= min(FEW, found["answer"].filled / 2):
+    # answers that repeat are the classes of the questions (yes, no), unless they stand in the passages or the names leave no doubt
+    few = 3 if _exact(list(found.values()), "question", "context", "answer") else FEW
+    repeat = found["answer"].distinct <= min(few, found["answer"].filled / 2)
+    if found["context"].mean_length < found["question"].mean_length or repeat and not _stands_in(sheet, found["answer"].name, found["context"].name):
         return {}
     names = {role: column.name for role, column in found.items()}
     return {role: RoleGuess(column=name, reason=f"reason.{role}", values=dict(names, column=name)) for role, name in names.items()}
 
 
+def _stands_in(sheet: Sheet, answers: str, contexts: str) -> bool:
+    """Whether nearly all answers are words of the context beside them."""
+    from fm_gui.data.columns import evenly, take
+
+    rows = evenly(np.arange(sheet.table.num_rows), LOOKED_AT)
+    cells = zip(take(sheet.table[answers], rows), take(sheet.table[contexts], rows))
+    both = [(answer.strip(), context) for answer, context in cells if answer and answer.strip() and context]
+    return sum(bool(re.search(rf"(?i)(?<![a-z0-9]){re.escape(answer)}(?![a-z0-9])", context)) for answer, context in both) > 0.8 * len(both)
+
+
+def _repeating_pair(sheet: Sheet) -> list[ColumnInfo]:
+    """Source and target whose cells repeat, by exactly these names: no text stands beside them, and the target differs about as often as the source."""
+    texts = [column for column in sheet.free if column.kind in ("text", "category") and column.filled >= 0.5 * sheet.table.num_rows]
+    pair = _exact(texts, "source 源文 原文", "target 译文")
+    others = {column.name for column in texts if column.kind == "text"} | sheet.labels
+    return pair if pair and others <= {column.name for column in pair} and pair[1].distinct >= max(3, 0.5 * pair[0].distinct) else []
+
+
+def _source_and_target(source: ColumnInfo, target: ColumnInfo) -> Guesses:
+    return _one("source", "reason.source", source, other=target.name) | _one("target", "reason.target", target, other=source.name)
+
+
 def _pair(sheet: Sheet) -> Guesses:
-    if sheet.labelled or sheet.roles.keys() & {"question", "messages", "tokens", "chosen"}:
+    if sheet.roles.keys() & {"question", "messages", "tokens", "chosen"}:
+        return {}
+    if pair := _repeating_pair(sheet):
+        return _source_and_target(*pair)
+    if sheet.labels:
         return {}
     full = [column for column in sheet.free if column.kind == "text" and column.filled >= 0.5 * sheet.table.num_rows]
     for first, second in PAIRS:
         one, other = _best(full, first), _best(full, second)
         if one and other and one.name != other.name:
-            source = _one("source", "reason.source", one, other=other.name)
-            return source | _one("target", "reason.target", other, other=one.name)
+            return _source_and_target(one, other)
     spoken = [(column, number) for column in full for number, words in enumerate(SPEECH) if _named(column.name, words)]
     if len(spoken) == 2 and spoken[0][1] != spoken[1][1] and spoken[0][0].name != spoken[1][0].name:
         (one, _), (other, _) = spoken
@@ -241,7 +237,8 @@ def _text(sheet: Sheet) -> Guesses:
     columns = [column for column in sheet.free if named(column) == 1 or not sheet.items(column.name)]
     wordy = [column for column in columns if column.kind in ("text", "category") or column.filled and column.kind == "other" and named(column)]
     if sheet.roles.keys() & {"messages", "tokens", "chosen"}:
-        wordy = [column for column in wordy if column.kind == "text" and named(column) == 1]
+        kinds = ("text", "category") if "chosen" in sheet.roles else ("text",)  # several answers to one prompt are compared
+        wordy = [column for column in wordy if column.kind in kinds and named(column) == 1]
     elif not any(column.kind == "text" for column in wordy):
         exact = [column for column in columns if named(column) == 1 and column.kind != "number"]
         wordy = exact or [column for column in wordy if not _named(column.name, NAMES["label"]) and column.mean_length > 2]

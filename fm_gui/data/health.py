@@ -1,16 +1,18 @@
 """The health report: what is wrong with a data set, as typed findings with examples and fixes, most serious first."""
 
 from collections.abc import Callable, Collection
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from fm_gui.data.checks import duplicates, groups, labels, personal, shortcuts, suspicious, texts
 from fm_gui.data.checks.finding import SEVERITIES, Finding
-from fm_gui.data.checks.looked import Looked
+from fm_gui.data.checks.looked import OTHER_ROLES, Looked
+from fm_gui.data.steps.base import TEXT_ROLES
 
 if TYPE_CHECKING:
     from fm_gui.data.dataset import Dataset
 
-__all__ = ["CHECKS", "CODES", "Finding", "Looked", "check"]
+__all__ = ["CHECKS", "CODES", "Finding", "Looked", "check", "has_text"]
 
 Check = Callable[[Looked], list[Finding]]
 CHECKS: tuple[Check, ...] = (
@@ -22,6 +24,11 @@ CHECKS: tuple[Check, ...] = (
     *(texts.garbled, texts.truncated, texts.other_language),
     *(duplicates.near_duplicates, duplicates.near_overlap, personal.personal_data, suspicious.suspicious_labels),
 )
+
+
+def has_text(roles: Collection[str]) -> bool:
+    """Whether a column plays a text that the checks can read; without one, finding nothing says nothing."""
+    return any(role in roles for role in (*TEXT_ROLES, *OTHER_ROLES))
 
 
 def code_of(check: Check) -> str:
@@ -50,6 +57,12 @@ def check(
         key = f"check.{code_of(function)}"
         tell(number / len(chosen), key)
         looked.tick = lambda share, number=number, key=key: tell((number + share) / len(chosen), key)
-        found += function(looked)
+        found += [_fitted(looked, finding) for finding in function(looked)]
     tell(1.0, "check.done")
     return sorted(found, key=lambda finding: (SEVERITIES.index(finding.severity), -len(finding.rows)))
+
+
+def _fitted(looked: Looked, finding: Finding) -> Finding:
+    """``finding`` with those of its fixes that can act on these columns; where none is left, what the person can do."""
+    fixes = [step for step in map(looked.fitted, finding.fixes) if step is not None]
+    return replace(finding, fixes=fixes, advice=finding.advice if fixes or not finding.fixes else "finding.by-hand")

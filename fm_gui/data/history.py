@@ -4,14 +4,15 @@ The table as it was read is never changed. Every step leads to a table of its ow
 line in dataset.json, so taking a step back is at once, and a run keeps the version that it was trained on.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from fm_gui.config import Applied, RoleGuess, StepSpec
+from fm_gui.config import Applied, DatasetSpec, RoleGuess, StepSpec
 from fm_gui.data.columns import describe, guess_roles
 from fm_gui.data.dataset import Dataset
+from fm_gui.data.moved import carry
 from fm_gui.data.split import check_method
-from fm_gui.data.tables import write_table
+from fm_gui.data.tables import open_table, write_table
 from fm_gui.errors import UserError
 from fm_gui.files import disk_guard
 
@@ -25,46 +26,54 @@ Progress = Callable[[float, str], None]  # share done, words key of what is goin
 def apply(dataset: Dataset, steps: Sequence[StepSpec], progress: Progress | None = None, *, lenient: bool = False) -> Dataset:
     """Take ``steps``, one after the other; returns the data set in its new version. All or nothing.
 
-    ``lenient`` leaves out steps that change nothing. Raises UserError for an unknown step or setting, for a step that
-    leaves no rows, and if nothing changes.
+    ``lenient`` leaves out steps that change nothing, and of columns to take out those that are not there. Raises UserError
+    for an unknown step or setting, for a step that leaves no rows, and if nothing changes.
     """
     from fm_gui.data.steps import make_step
 
     made = [make_step(step) for step in steps]
-    table, roles, applied = dataset.table, columns_of(dataset), []
+    table, roles, applied, moved = dataset.table, columns_of(dataset), [], []
     for number, (spec, step) in enumerate(zip(steps, made)):
         if progress:
             progress(number / len(made), "data.steps.working")
+        if lenient and spec.step == "drop-columns":
+            step.columns = [column for column in step.columns if column in table.column_names]
+            if not step.columns:
+                continue
+            spec = StepSpec(step=spec.step, settings=spec.settings | {"columns": step.columns})
         before, there = table, {role: column for role, column in roles.items() if column in table.column_names}
-        table = step.apply(before, there).table
+        result = step.apply(before, there)
+        table = result.table
         if not table.num_rows:
             raise UserError("step-leaves-nothing", step=spec.step, rows=before.num_rows)
         if lenient and table.equals(before):
             continue
         with disk_guard(dataset.path, needed=table.nbytes):
             name = write_table(dataset.path / "tables", table)
-        applied.append(Applied(step=spec.step, settings=spec.settings, table=name, rows=table.num_rows, roles=there))
+        after = {role: column for role, column in there.items() if column in table.column_names}
+        applied.append(Applied(step=spec.step, settings=spec.settings, table=name, rows=table.num_rows, roles=there, after=after))
+        last = max((step.time for step in (*dataset.spec.recipe, *dataset.spec.undone, *applied[:-1])), default=0.0)
+        applied[-1].time = max(applied[-1].time, last + 1e-3)  # a name for the step, where the clock is coarse too
+        moved.append((applied[-1], before, table, result.kept))
     if table.equals(dataset.table):
         raise UserError("step-changes-nothing", step=", ".join(step.step for step in steps))
     dataset.spec.recipe += applied
     dataset.spec.undone = []
-    return _switch(dataset, table)
+    return _switch(dataset, table, moved=moved)
 
 
 def undo(dataset: Dataset) -> Dataset:
     """Take the last step back. Raises UserError if there is none."""
     if not dataset.spec.recipe:
         raise UserError("no-step-to-undo", name=dataset.spec.name)
-    dataset.spec.undone.append(dataset.spec.recipe.pop())
-    return _switch(dataset)
+    return go_to(dataset, len(dataset.spec.recipe) - 1)
 
 
 def redo(dataset: Dataset) -> Dataset:
     """Take the step again that was taken back last. Raises UserError if there is none."""
     if not dataset.spec.undone:
         raise UserError("no-step-to-redo", name=dataset.spec.name)
-    dataset.spec.recipe.append(dataset.spec.undone.pop())
-    return _switch(dataset)
+    return go_to(dataset, len(dataset.spec.recipe) + 1)
 
 
 def go_to(dataset: Dataset, version: int) -> Dataset:
@@ -72,8 +81,13 @@ def go_to(dataset: Dataset, version: int) -> Dataset:
     steps = [*dataset.spec.recipe, *reversed(dataset.spec.undone)]
     if not 0 <= version <= len(steps):
         raise UserError("version-unknown", version=version, last=len(steps), name=dataset.spec.name)
+    here = len(dataset.spec.recipe)
+    if here:
+        steps[here - 1].after = columns_of(dataset)
+    moved = list(_moved(dataset, steps, *sorted((here, version))))[:: -1 if version < here else 1]  # as they come on the way
+    roles = {} if version == here else steps[version].roles if version < here else steps[version - 1].after
     dataset.spec.recipe, dataset.spec.undone = steps[:version], steps[version:][::-1]
-    return _switch(dataset)
+    return _switch(dataset, roles=roles, moved=moved)
 
 
 def replay(dataset: Dataset, other: Dataset, progress: Progress | None = None) -> Dataset:
@@ -88,9 +102,33 @@ def columns_of(dataset: Dataset) -> dict[str, str]:
     return {role: guess.column for role, guess in dataset.spec.roles.items()}
 
 
-def _switch(dataset: Dataset, table: "pa.Table | None" = None) -> Dataset:
-    """Write down that the version at the end of the recipe is the one in use, and make its table if it is no longer there."""
+def carry_back(dataset: Dataset) -> None:
+    """Let answers that wait name the texts as they were read, since the recipe is about to be dropped."""
+    if steps := dataset.spec.recipe:
+        steps[-1].after = columns_of(dataset)
+    for step, before, after, kept in reversed(list(_moved(dataset, steps, 0, len(steps)))):
+        carry(dataset, step, before, after, kept)
+
+
+def _moved(dataset: Dataset, steps: list[Applied], first: int, last: int) -> Iterator[tuple]:
+    """The steps after version ``first`` up to ``last``, each with the tables before and after it, where both are still there."""
+    names = [dataset.spec.original, *(step.table for step in steps)]
+    files = [dataset.path / "tables" / f"{name}.arrow" for name in names]
+    for number in range(first, last):
+        if files[number].exists() and files[number + 1].exists():
+            yield steps[number], open_table(files[number]), open_table(files[number + 1]), None
+
+
+def _switch(
+    dataset: Dataset, table: "pa.Table | None" = None, roles: dict[str, str] | None = None, moved: Sequence[tuple] = ()
+) -> Dataset:  # fmt: skip
+    """Write down that the version at the end of the recipe is the one in use, and make its table if it is no longer there.
+
+    ``roles`` are those this version had when it was last in use: they are played again by columns that come back with it.
+    ``moved`` are the steps between the two versions with their tables, for the answers that wait.
+    """
     spec = dataset.spec
+    left = {column.name for column in spec.columns}
     spec.table = spec.recipe[-1].table if spec.recipe else spec.original
     if table is None:
         _make_again(dataset)
@@ -98,8 +136,7 @@ def _switch(dataset: Dataset, table: "pa.Table | None" = None) -> Dataset:
     fresh.opened = dataset.opened
     table = fresh.table
     spec.rows, spec.columns = table.num_rows, describe(table)
-    names = set(table.column_names)
-    kept = {role: guess for role, guess in spec.roles.items() if guess.column in names}
+    kept = _roles_again(spec, table, left, roles or {})
     if "text" not in kept or "label" in spec.roles and "label" not in kept:  # a step replaced the column: what is it called now?
         taken = {guess.column for guess in kept.values()}
         lost = {"text", *spec.roles} - kept.keys()  # not those that a person chose to leave empty
@@ -108,15 +145,36 @@ def _switch(dataset: Dataset, table: "pa.Table | None" = None) -> Dataset:
         kept["label"] = RoleGuess(column="label", reason="reason.chosen", values={"column": "label"})  # the column that the step made
     spec.roles = kept
     check_method(spec.split, "group" in kept, "date" in kept)
+    if spec.recipe:
+        spec.recipe[-1].after = columns_of(fresh)
+    for step, before, after, rows in moved:
+        carry(fresh, step, before, after, rows)
     fresh.save()
     _forget_old(fresh)
     return fresh
 
 
+def _roles_again(spec: DatasetSpec, table: "pa.Table", left: set[str], before: dict[str, str]) -> dict[str, RoleGuess]:
+    """The roles whose columns ``table`` has; columns that were not ``left`` play what they played ``before``."""
+    names = set(table.column_names)
+    kept = {role: guess for role, guess in spec.roles.items() if guess.column in names}
+    before = {role: column for role, column in before.items() if column in names}
+    back = {role: c for role, c in before.items() if c not in left or role in spec.roles and role not in kept}
+    free = {guess.column for role, guess in kept.items() if role in back}  # they stood in for a column that is here again
+    kept = {role: guess for role, guess in kept.items() if role not in back}
+    back |= {role: column for role, column in before.items() if column in free and role not in kept and role not in back}
+    guessed = guess_roles(table, spec.columns) if back else {}
+    taken = {guess.column for guess in kept.values()}
+    for role, column in back.items():
+        if column not in taken:
+            same = role in guessed and guessed[role].column == column
+            kept[role] = guessed[role] if same else RoleGuess(column=column, reason="reason.chosen", values={"column": column})
+    return kept
+
+
 def _make_again(dataset: Dataset) -> None:
     """Replay the recipe from the original if the table of the version in use was cleared away."""
     from fm_gui.data.steps import make_step
-    from fm_gui.data.tables import open_table
 
     spec, folder = dataset.spec, dataset.path / "tables"
     if (folder / f"{spec.table}.arrow").exists():

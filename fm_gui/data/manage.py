@@ -5,6 +5,7 @@ import shutil
 import time
 import uuid
 from collections.abc import Callable, Iterator, Sequence
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -80,8 +81,9 @@ def sample(workspace: "Workspace", name: str, rows: int, seed: int = 1, new: str
 def merge(workspace: "Workspace", names: Sequence[str], new: str = "") -> "DatasetSpec":
     """The rows of several data sets below each other, columns matched by role, then by name, and one that says whose a row is.
 
-    Columns that not all of them have are left out. Raises UserError if the first one's text, label or other role that
-    rows learn from is missing in another, or if they have no column in common.
+    A column that only some of them have is empty in the rows of the others; so rows of those that did not bring a
+    split train. Raises UserError if the first one's text, label or other role that rows learn from is missing in
+    another, or if they have no column in common.
     """
     import pyarrow as pa
 
@@ -93,26 +95,54 @@ def merge(workspace: "Workspace", names: Sequence[str], new: str = "") -> "Datas
     for dataset, own in zip(datasets, roles):
         if missing := [role for role in roles[0] if role not in own and role not in SPARE]:
             raise UserError("merge-role", name=dataset.spec.name, role=missing[0], first=names[0])
-    matched = {role: column for role, column in roles[0].items() if role != "split" and all(role in own for own in roles)}
-    tables = []
-    for dataset, own in zip(datasets, roles):
-        columns = {column: dataset.table[own[role]] for role, column in matched.items()}
-        used = {own[role] for role in matched} | columns.keys()
-        tables.append(pa.table(columns | {name: dataset.table[name] for name in dataset.table.column_names if name not in used}))
-    shared = [name for name in tables[0].column_names if all(name in table.column_names for table in tables)]
-    if not shared:
+    known = {column for dataset in datasets for column in dataset.table.column_names}
+    wanted = dict(roles[0])
+    if split := next((own["split"] for own in roles if "split" in own), ""):
+        wanted["split"] = _unused(split, known) if split in wanted.values() and "split" not in roles[0] else split
+    tables = [dataset.table.rename_columns(_matched(dataset, wanted, own, known)) for dataset, own in zip(datasets, roles)]
+    if not set.intersection(*(set(table.column_names) for table in tables)):
         raise UserError("merge-nothing", names=", ".join(names))
-    merged = stack([table.select(shared) for table in tables])
-    origin = next(c for c in ("from", "from_data", uuid.uuid4().hex) if c not in shared)
+    merged = stack(_filled_up(tables))
+    origin = next(c for c in ("from", "from_data", uuid.uuid4().hex) if c not in merged.column_names)
     merged = merged.append_column(origin, pa.chunked_array([pa.repeat(d.spec.name, d.spec.rows) for d in datasets]))
-    return _derived(workspace, datasets[0], merged, new, f"{names[0]}-merged", ", ".join(names))
+    return _derived(workspace, datasets[0], merged, new, f"{names[0]}-merged", ", ".join(names), {r: c for r, c in wanted.items() if r == "split"})
 
 
-def _derived(workspace: "Workspace", dataset: Dataset, table: "pa.Table", new: str, default: str, source: str = "") -> "DatasetSpec":
-    """A new data set of rows that came from ``dataset``: its roles as far as there are columns, and no others."""
+def _matched(dataset: Dataset, wanted: dict[str, str], own: dict[str, str], known: set[str]) -> list[str]:
+    """What the columns of ``dataset`` are called in merged rows: as the role they play is ``wanted`` there, else as they are.
+
+    A column that only happens to be called like one of another role gets another name (not one that is ``known``); so
+    does one that is called like the split but does not play it, since its values may be anything.
+    """
+    new = {own[role]: column for role, column in wanted.items() if role in own}
+    taken = {*new.values(), wanted.get("split", "")}
+    return [new.get(name) or (_unused(name, known) if name in taken else name) for name in dataset.table.column_names]
+
+
+def _unused(name: str, known: set[str]) -> str:
+    return next(other for number in count(2) if (other := f"{name}-{number}") not in known)
+
+
+def _filled_up(tables: "list[pa.Table]") -> "list[pa.Table]":
+    """``tables``, each with the columns of all of them: those it does not have are empty."""
+    import pyarrow as pa
+
+    types = {field.name: field.type for table in reversed(tables) for field in table.schema}
+    names = list(dict.fromkeys(name for table in tables for name in table.column_names))
+    return [
+        pa.table({name: table[name] if name in table.column_names else pa.nulls(table.num_rows, types[name]) for name in names})
+        for table in tables
+    ]
+
+
+def _derived(
+    workspace: "Workspace", dataset: Dataset, table: "pa.Table", new: str, default: str, source: str = "", more: dict[str, str] | None = None,
+) -> "DatasetSpec":  # fmt: skip
+    """A new data set of rows that came from ``dataset``: its roles as far as there are columns, those of ``more``, and no others."""
     if new:
         check_free(workspace, new)
     roles = dict.fromkeys(ROLES, "") | {role: g.column for role, g in dataset.spec.roles.items() if g.column in table.column_names}
+    roles |= more or {}
     split = dataset.spec.split if dataset.spec.split != SplitSpec() else None
     reading = Reading(table, {"format": "derived", "skipped": 0})
     return store(workspace, reading, new, default[:48], source or dataset.spec.name, roles, split, dataset.spec.provenance)

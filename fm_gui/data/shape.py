@@ -14,6 +14,7 @@ from fm_gui.errors import UserError
 DELIMITERS = (",", ";", "\t", "|")
 NONE = "\x1f"  # "unit separator": stands in for the delimiter of a file with one column
 SAMPLE = 256 * 1024  # characters in which the shape is looked for
+TINY = 20  # rows up to which a label that turns up once more below says that the first row is data
 MOST_PREAMBLE = 40  # lines before the header that are looked at
 NUMBER = re.compile(r"\s*[+-]?(\d+([.,]\d+)*|\.\d+)([eE][+-]?\d+)?%?\s*")
 KNOWN_NAMES = re.compile(
@@ -107,7 +108,9 @@ def looks_like_header(rows: list[list[str]]) -> bool:
         ):
             return False
         # the first row's label turns up again in its column; a header repeated whole (files pasted together) does not count
-        if cell and len(set(below)) <= len(below) / 2 and sum(row[place].strip() == cell and row != first for row in rest) > 1:
+        again = sum(row[place].strip() == cell and row != first for row in rest)
+        few = len({cell, *below}) <= (len(below) + 1) / 2
+        if cell and few and again > (0 if len(rest) < TINY else 1):
             return False
     return True
 
@@ -152,7 +155,7 @@ def _preamble_rows(rows: list[list[str]]) -> int:
     width = Counter(len(row) for row in rows).most_common(1)[0][0]
     before = 0
     while before < min(MOST_PREAMBLE, len(rows) - 2) and (
-        sum(bool(cell.strip()) for cell in rows[before]) < 2 or rows[before][0].startswith("#") and len(rows[before]) != width
+        sum(bool(cell.strip()) for cell in rows[before]) < 2 or len(rows[before]) != width and (before or rows[before][0].startswith("#"))
     ):
         before += 1
     head, rest = rows[before], rows[before:]

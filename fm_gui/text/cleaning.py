@@ -76,7 +76,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "step.drop-columns.about": ("Takes out columns nobody needs, such as ids and names of people.", "去掉不需要的列，例如编号和人名。"),
     # what cannot be done
     "error.step-unknown": ("There is no cleaning step named “{name}”. Known: {known}.", "没有名为“{name}”的清理步骤。可用：{known}。"),
-    "error.step-column": ("There is no column “{column}”. Choose one of: {columns}.", "没有“{column}”列。请从中选择：{columns}。"),
+    "error.step-column": ("{step} needs column “{column}”, which is not there. Choose one of: {columns}.", "{step} 需要“{column}”列，但没有这一列。请从中选择：{columns}。"),
     "error.step-column-kind": ("Column “{column}” holds values of kind {kind}, not text, so {step} cannot change it. Choose a text column.", "“{column}”列是 {kind} 类型而不是文本，{step} 无法处理。请选择文本列。"),
     "error.step-no-text": ("No column was chosen as the text, so {step} has nothing to work on. Choose the text column, or name columns in the step.", "没有指定文本列，{step} 无从处理。请选择文本列，或在步骤中写明列名。"),
     "error.step-no-label": ("No column was chosen as the label, which {step} needs. Choose the label column first.", "没有指定标签列，而 {step} 需要它。请先选择标签列。"),

@@ -16,6 +16,10 @@ WORDS: dict[str, tuple[str, str]] = {
         "This data looks healthy: in {rows:,} rows there are no copies, mixed-up labels, leaks between the parts or damaged texts that would spoil training.",
         "这份数据很健康：{rows:,} 行中没有发现会影响训练的重复、混乱的标签、各部分之间的泄漏或损坏的文字。",
     ),
+    "health.unseen": (
+        "No column plays a text (text, question, source ...), so the rows were not checked for copies, damaged texts or personal data. Choose that column if there is one.",
+        "没有列作为文本（文本、问题、源文等），因此没有检查重复、损坏的文字和个人信息。如有这样的列，请先选定。",
+    ),
     "health.summary": ("Found: {told}. The most serious come first.", "发现 {told}，最严重的排在最前。"),
     "health.count.serious": ("{count:,} serious", "{count:,} 项严重"),
     "health.count.attention": ("{count:,} to look at", "{count:,} 项需要注意"),

@@ -29,6 +29,10 @@ WORDS: dict[str, tuple[str, str]] = {
     "finding.serious": ("Serious", "严重"),
     "finding.attention": ("Worth a look", "值得注意"),
     "finding.note": ("Good to know", "供参考"),
+    "finding.by-hand": (
+        "No step can do this to such columns: correct the rows where they come from, and add them again.",
+        "没有步骤能处理这样的列：请在数据的来源处改正，再重新添加。",
+    ),
     # texts
     "finding.empty-texts": ("Rows without any text: {count:,} of {of:,}.", "没有文本的行：{of:,} 行中有 {count:,} 行。"),
     "finding.empty-texts.why": ("They are left out of training, so there is less data than it seems.", "这些行不会参与训练，实际数据比看上去要少。"),
@@ -178,6 +182,10 @@ WORDS: dict[str, tuple[str, str]] = {
     "finding.small-classes.fix": (
         "Takes the {count:,} rows of these classes out. Better: add rows, or merge them into a larger class.",
         "移除这些类别的 {count:,} 行。更好的办法是补充数据，或并入较大的类别。",
+    ),
+    "finding.small-classes.keep": (
+        "Add rows, or merge these classes ({classes:,}) into a larger one. No step takes them out, as that would leave no two classes or take other rows along.",
+        "请补充数据，或把这 {classes:,} 个类别并入较大的类别。没有步骤可移除它们：那样会剩下不足两个类别，或连带移除其他行。",
     ),
     "finding.imbalance": (
         "“{large}” has {large_rows:,} rows, “{small}” only {small_rows:,}: {ratio:,} times as many.",

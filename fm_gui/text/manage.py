@@ -21,5 +21,6 @@ WORDS: dict[str, tuple[str, str]] = {
     "error.label-long": ("This label has {found} characters; at most {most} are possible. Use a short name.", "这个标签有 {found} 个字符，最多 {most} 个。请用简短的名称。"),
     "error.label-no-text": ("No column of “{name}” is the text, so there is nothing to label. Choose that column first.", "“{name}”没有指定文本列，无法标注。请先选择该列。"),
     "error.label-run": ("Run “{name}” does not classify texts, so it cannot say which rows are doubtful. Choose a text classification run, or none.", "“{name}”不是文本分类，无法判断哪些行不确定。请选择文本分类的训练，或不选。"),
+    "error.label-elsewhere": ("{count:,} labels were given to texts that “{name}” does not hold as it is now. Take back the step that changed or removed them, or choose that text column again, then take the labels over.", "有 {count:,} 个标签给了“{name}”中现在没有的文本。请先撤销改动或删除这些文本的步骤，或重新选定那个文本列，再采用标签。"),
     "error.label-none": ("No labels were given to “{name}” yet. Label some rows first.", "还没有给“{name}”标注任何行。请先标注几行。"),
 }

@@ -174,11 +174,11 @@ def _check(dataset: Dataset, model: str, lang: str) -> Iterator[View]:
 
 def _with_doubts(dataset: Dataset, found: Finding, told: dict[str, Any]) -> dict[str, Any]:
     """For suspicious labels also ``doubts``: of each row its key, label, the one proposed, and how sure the model is (None: not told)."""
-    if found.code != DOUBTS:
+    fix = next((step for step in found.fixes if step.step == "set-labels"), None)
+    if found.code != DOUBTS or fix is None:
         return told
     import pyarrow as pa
 
-    fix = next(step for step in found.fixes if step.step == "set-labels")
     first = [example["row"] - 1 for example in found.examples]  # the most suspicious
     rows = [*first, *(row for row in found.rows.tolist() if row not in set(first))][: data_health_view.DOUBTS_SHOWN]
     roles = history.columns_of(dataset)

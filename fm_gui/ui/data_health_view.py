@@ -21,6 +21,10 @@ PARTS = ("part", "twin_part")
 
 def cards(spec: DatasetSpec, findings: list[dict[str, Any]], lang: str, opened: dict[int, str] | None = None) -> str:
     """The whole list; ``opened``: number of a finding -> HTML that stands in its card (a preview)."""
+    from fm_gui.data.health import has_text
+
+    if not findings and not has_text(spec.roles):
+        return f'<p class="health-good">{esc(say("health.unseen", lang))}</p>'
     if not findings:
         return f'<p class="health-good fm-good"><b class="fm-mark" aria-hidden="true">✓</b> {esc(say("health.good", lang, rows=spec.rows))}</p>'
     counts = {severity: sum(found["severity"] == severity for found in findings) for severity in SEVERITIES}

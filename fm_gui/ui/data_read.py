@@ -31,6 +31,8 @@ OVERRULED = {
     "markdown": ("format", "encoding", "unit"),
     "html": ("format", "encoding", "unit"),
     "conll": ("format", "encoding"),
+    "zip": ("encoding", "unit"),
+    "tar": ("encoding", "unit"),
 }
 SPOKEN = {"header": ("yes", "no"), "unit": UNITS[1:], "delimiter": ("none", "tab"), "quote": ("none",)}  # values that are said in words
 

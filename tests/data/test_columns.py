@@ -83,6 +83,8 @@ TAGS = [["B-PER", "O", "O", "B-LOC"][: 2 + n % 3] + ["O"] for n in range(60)]
 CHATS = [[{"role": "user", "content": f"hello {n}"}, {"role": "assistant", "content": "how are you?"}] for n in range(60)]
 OTHERS = [text.replace("phone", "telephone") + " and more" for text in TEXTS]
 SHORT = [" ".join(text.split()[:3]) + f" {n}" for n, text in enumerate(TEXTS)]
+FEW = [f"the same words number {n % 10}" for n in range(60)]
+CITIES = ["Rome", "Oslo", "Bern"] * 20
 DAYS = [f"2024-{1 + n // 6:02d}-{1 + n % 6:02d}" for n in range(60)]
 AUTHORS = [f"author {n % 20}" for n in range(60)]
 PRICES = [f"{n * 1.37 + 3:.2f}" for n in range(60)]
@@ -121,6 +123,17 @@ def dumped(rows):
         ({"conversations": dumped([[{"from": "human", "value": str(n)}] for n in range(60)]), "id": IDS}, {"messages": "conversations", "id": "id"}),
         ({"prompt": SHORT, "chosen": TEXTS, "rejected": OTHERS}, {"text": "prompt", "chosen": "chosen", "rejected": "rejected"}),
         ({"更好": TEXTS, "更差": OTHERS}, {"chosen": "更好", "rejected": "更差"}),
+        # cells that repeat, under names that leave no doubt
+        ({"prompt": FEW, "chosen": FEW[::-1], "rejected": FEW}, {"text": "prompt", "chosen": "chosen", "rejected": "rejected"}),
+        ({"text": TEXTS, "chosen": ["yes", "no"] * 30, "rejected": ["no", "yes"] * 30}, {"text": "text", "label": "chosen"}),
+        ({"source": FEW, "target": FEW[::-1]}, {"source": "source", "target": "target"}),
+        ({"原文": FEW, "译文": FEW[::-1]}, {"source": "原文", "target": "译文"}),
+        ({"text": TEXTS, "source": ["web", "mail", "shop"] * 20, "target": LABELS}, {"text": "text", "label": "target", "group": "source"}),
+        ({"source": TEXTS, "target": LABELS}, {"text": "source", "label": "target"}),
+        ({"question": FEW, "context": [f"It is said that {cell}, and so on" for cell in FEW], "answer": [cell[-8:] for cell in FEW]}, {"question": "question", "context": "context", "answer": "answer"}),
+        ({"query": SHORT, "passage": [f"It is said of {city} that" for city in CITIES], "answer": CITIES}, {"question": "query", "context": "passage", "answer": "answer"}),
+        ({"question": SHORT, "passage": OTHERS, "answer": ["yes", "no"] * 30}, {"text": "question", "label": "answer"}),
+        ({"question": SHORT, "context": OTHERS, "answer": ["yes", "no"] * 30}, {"text": "question", "label": "answer"}),
         ({"review": TEXTS, "score": PRICES}, {"text": "review", "number": "score"}),
         ({"评论": TEXTS, "价格": PRICES}, {"text": "评论", "number": "价格"}),
         ({"text": TEXTS, "target": [*PRICES[:59], PRICES[0]]}, {"text": "text", "number": "target"}),  # decimals are no classes
@@ -144,6 +157,11 @@ def test_other_roles(columns, roles):
 
 def test_every_role_has_its_words():
     assert {f"role.{role}{tail}" for role in ROLES for tail in ("", ".about")} <= table().keys()
+
+
+def test_chats_with_calls_of_tools():
+    calls = [{"role": "user", "content": None}, {"role": "assistant", "tool_calls": [{"id": 1}]}]
+    assert guessed(talk=dumped([calls] * 60), label=LABELS) == {"label": "label", "messages": "talk"}
 
 
 def test_broken_json_is_text():

@@ -4,11 +4,14 @@ import json
 
 import pytest
 
-from fm_gui import files
-from fm_gui.config import DatasetSpec, SplitSpec
+from fm_gui import files, labelling
+from fm_gui.config import DatasetSpec, SplitSpec, StepSpec
 from fm_gui.data import adding as module
+from fm_gui.data import history
 from fm_gui.data.adding import add_dataset
 from fm_gui.data.dataset import Dataset
+from fm_gui.data.readers import ReadOptions
+from fm_gui.data.recipe import row_key
 from fm_gui.errors import UserError
 
 
@@ -152,3 +155,39 @@ def test_a_run_keeps_its_own_view(workspace, file):
     refused("dataset-unknown", "known", Dataset, workspace, "d")
     add_dataset(workspace, [file(content=csv_text(7))], name="d")
     refused("dataset-changed", "new run", Dataset, workspace, "d", then)
+
+
+def test_reading_again_takes_the_same_files_in_the_same_order(workspace, tmp_path):
+    """Two files of one name do not hide each other; the first of a pair stays the source language."""
+    for folder, first in (("one", 0), ("two", 50)):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "rows.csv").write_text(csv_text(10, first), encoding="utf-8")
+    spec = add_dataset(workspace, [tmp_path / "two" / "rows.csv", tmp_path / "one" / "rows.csv"], name="same")
+    before = Dataset(workspace, "same").table.to_pylist()
+    fresh = module.reread(workspace, "same", ReadOptions())
+    assert fresh.rows == spec.rows == 20 and Dataset(workspace, "same").table.to_pylist() == before
+    for language, line in (("en", "a line of text number {}"), ("de", "eine Zeile Text Nummer {}")):
+        (tmp_path / f"pair.{language}").write_text("".join(line.format(n) + "\n" for n in range(20)), encoding="utf-8")
+    for order in (["de", "en"], ["en", "de"]):
+        spec = add_dataset(workspace, [tmp_path / f"pair.{language}" for language in order])
+        first = Dataset(workspace, spec.name).rows([0])
+        fresh = module.reread(workspace, spec.name, ReadOptions())
+        assert fresh.detected["languages"] == spec.detected["languages"] == order and Dataset(workspace, spec.name).rows([0]) == first
+
+
+def test_reading_again_keeps_what_a_person_chose(workspace, tmp_path):
+    rows = "".join(f"title {n};this is the body of number {n};{'good' if n % 2 else 'bad'};author {n % 7}\n" for n in range(40))
+    path = tmp_path / "reviews.csv"
+    path.write_text("title;body;label;author\n" + rows, encoding="utf-8")
+    data = Dataset(workspace, add_dataset(workspace, [path], name="reviews").name)
+    assert {"text", "label"} <= data.spec.roles.keys()
+    data.set_roles({"text": "title", "group": "author"})  # and no label
+    data.set_split(SplitSpec(method="group", test=0.3))
+    history.apply(Dataset(workspace, "reviews"), [StepSpec(step="case", settings={"to": "upper"})])
+    labelling.give(Dataset(workspace, "reviews"), 3, "odd")
+    spec = module.reread(workspace, "reviews", ReadOptions(delimiter=";"))
+    assert {role: guess.column for role, guess in spec.roles.items()} == {"text": "title", "group": "author"}
+    assert spec.roles["text"].reason == "reason.chosen" and (spec.split.method, spec.split.test) == ("group", 0.3) and spec.recipe == []
+    assert labelling.answers(Dataset(workspace, "reviews")) == {row_key("title 3"): "odd"}
+    spec = module.reread(workspace, "reviews", ReadOptions(delimiter="|"))  # their columns are gone, and the method's with them
+    assert len(spec.columns) == 1 and spec.split.method == "stratified" and "group" not in spec.roles

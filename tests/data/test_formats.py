@@ -5,9 +5,11 @@ import gzip
 import io
 import json
 import lzma
+import socket
 import sqlite3
 import stat
 import tarfile
+import time
 import zipfile
 from pathlib import Path
 
@@ -70,6 +72,16 @@ def test_preamble_is_skipped_and_told(file):
     assert reading.detected["skip_lines"] == 3 and reading.detected["preamble"][0] == "Quarterly export"
     ragged = read([file("b.csv", body + "x,2,fine\n" * 30 + "too,many,cells,here\n")])
     assert [row["row"] for row in ragged.skipped] == [38]  # as the spreadsheet counts
+
+
+def test_preamble_with_a_separator_in_it(file):
+    body = "".join(f"hello world {n},{'ab'[n % 2]},{n}\n" for n in range(20))
+    reading = read([file("a.csv", "Sales report\nregion: north, south\nmade by A, B, C, D\ntext,label,score\n" + body)])
+    assert reading.table.column_names == ["text", "label", "score"] and reading.table.num_rows == 20 and not reading.skipped
+    assert reading.detected["skip_lines"] == 3 and reading.detected["preamble"][1] == "region: north, south"
+    commented = "# made on 1 May, by hand\n# source: X\nid;text;label\n" + "".join(f"{n};hello, world {n};a\n" for n in range(9))
+    reading = read([file("b.csv", commented)])
+    assert reading.detected["skip_lines"] == 2 and reading.table.to_pylist()[8] == {"id": "8", "text": "hello, world 8", "label": "a"}
 
 
 def test_preamble_and_header_can_be_overruled(file):
@@ -194,12 +206,26 @@ def test_chats(file):
         assert json.loads(row.pop("messages")) == wanted and row == kept and reading.detected["kind"] == name
 
 
+def test_chats_with_calls_of_tools(file, tmp_path):
+    turns = [{"role": "user", "content": None}, {"role": "assistant", "tool_calls": [{"id": 1}]}, {"role": "tool", "content": "4"}]
+    wanted = [{"role": "user", "content": ""}, {"role": "assistant", "content": ""}, {"role": "tool", "content": "4"}]
+    reading = read([file("a.jsonl", json.dumps({"messages": turns}) + "\n" + json.dumps({"messages": turns}))])
+    assert reading.detected["kind"] == "openai" and [json.loads(cell) for cell in reading.table["messages"].to_pylist()] == [wanted] * 2
+    parquet.write_table(pa.table({"messages": [turns]}), tmp_path / "a.parquet")
+    assert json.loads(rows(tmp_path / "a.parquet")[0]["messages"]) == wanted
+    assert "kind" not in read([file("b.jsonl", json.dumps({"messages": [{"role": "user"}]}))]).detected  # says nothing at all
+
+
 def test_squad(file):
     answers = [{"text": "Rome", "answer_start": 3}]
     asked = [{"id": "q1", "question": "Where?", "answers": answers}, {"id": "q2", "question": "Why?", "answers": [], "is_impossible": True}]
     path = file("a.json", json.dumps({"version": "v2.0", "data": [{"title": "T", "paragraphs": [{"context": "In Rome.", "qas": asked}]}]}))
     assert rows(path)[0] == {"id": "q1", "title": "T", "question": "Where?", "context": "In Rome.", "answer": "Rome", "answer_start": 3}
     assert rows(path)[1]["answer"] is None
+    several = [{"id": "q", "question": "Where?", "answers": [*answers, {"text": "In Rome", "answer_start": 0}, answers[0]]}]
+    path = file("c.json", json.dumps({"data": [{"title": "T", "paragraphs": [{"context": "In Rome.", "qas": several}]}]}))
+    (row,) = rows(path)
+    assert (row["answer"], row["answer_start"], json.loads(row["answers"])) == ("Rome", 3, ["Rome", "In Rome", "Rome"])
     assert rows(file("b.jsonl", json.dumps({"question": "?", "answers": {"text": ["Rome"], "answer_start": [3]}})))[0]["answer_start"] == 3
 
 
@@ -237,6 +263,24 @@ def test_spreadsheets(tmp_path, file):
     old.save(str(tmp_path / "b.xls"))
     reading = read([tmp_path / "b.xls"])
     assert reading.table.to_pylist() == [{"text": "good", "label": 1}, {"text": "bad", "label": 0}] and reading.detected["skip_lines"] == 2
+
+
+def test_a_sheet_with_a_cover(tmp_path):
+    import openpyxl
+
+    book = openpyxl.Workbook()
+    book.active.append(["Reviews of May, made by the shop"])
+    sheet = book.create_sheet("Data")
+    for row in (["text", "label"], ["good", "pos"], ["bad", "neg"], ["fair", "pos"]):
+        sheet.append(row)
+    book.save(tmp_path / "a.xlsx")
+    reading = read([tmp_path / "a.xlsx"])
+    assert reading.detected["sheet"] == "Data" and reading.table.to_pylist()[0] == {"text": "good", "label": "pos"}
+    sheet.insert_rows(1, 2)
+    sheet["A1"] = "My report"
+    book.save(tmp_path / "b.xlsx")
+    reading = read([tmp_path / "b.xlsx"], ReadOptions(sheet="Data"))
+    assert reading.detected["skip_lines"] == 2 and reading.table.column_names == ["text", "label"] and reading.table.num_rows == 3
 
 
 def test_a_long_sheet_that_starts_in_the_middle(tmp_path):
@@ -350,6 +394,11 @@ def test_translations(file, tmp_path):
     tmx = f'<?xml version="1.0"?><tmx version="1.4"><header srclang="en"/><body>{unit * 20}<tu><tuv xml:lang="en"><seg>x</seg></tuv></tu></body></tmx>'
     reading = read([file("a.tmx", tmx)])
     assert reading.table.to_pylist()[0] == {"source": "Hi b", "target": "Hallo"} and [row["row"] for row in reading.skipped] == [21]
+    lone = '<tu><tuv xml:lang="en"><seg>only</seg></tuv></tu>'
+    for number, units in ((5, unit * 4 + lone), (1, lone + unit * 4)):
+        reading = read([file("c.tmx", f'<tmx version="1.4"><body>{units}</body></tmx>')])
+        assert reading.table.to_pylist() == [{"source": "Hi b", "target": "Hallo"}] * 4 and [row["row"] for row in reading.skipped] == [number]
+    refused("tmx-empty", file("d.tmx", f'<tmx version="1.4"><body>{unit + lone}</body></tmx>'), tmp_path / "s")  # half of it
     bomb = '<!DOCTYPE x [<!ENTITY a "aaaa"><!ENTITY b "&a;&a;">]><tmx>&b;</tmx>'
     refused("tmx-broken", file("b.tmx", bomb), tmp_path / "s")
 
@@ -397,6 +446,14 @@ def test_chinese_names_in_a_zip_from_windows(file):
     raw = zipped({"aaaa/1.txt": "x", "bbbb/2.txt": "y", "bbbb/3.txt": "z"})
     raw = raw.replace(b"aaaa", "好评".encode("gbk")).replace(b"bbbb", "差评".encode("gbk"))
     assert [row["label"] for row in rows(file("a.zip", raw))] == ["好评", "差评", "差评"]
+
+
+def test_short_chinese_texts_in_a_zip_share_an_encoding(file):
+    texts = {"好评": ["很好的产品我喜欢", "好", "不错"], "差评": ["很差的产品不喜欢", "差", "退货"]}
+    raw = zipped({f"{'ab'[n]}/{m}.txt": text.encode("gbk") for n, some in enumerate(texts.values()) for m, text in enumerate(some)})
+    reading = read([file("a.zip", raw)])
+    assert reading.detected["encoding"] == "gb18030"
+    assert sorted(reading.table["text"].to_pylist()) == sorted(text for some in texts.values() for text in some)
 
 
 def test_hostile_archives(file, tmp_path):
@@ -492,3 +549,22 @@ def test_hub(file, tmp_path, monkeypatch):
     with pytest.raises(UserError) as caught:
         read_hub("nobody/nothing-at-all")
     assert caught.value.code == "dataset-hub-offline"
+
+
+@pytest.mark.parametrize("answers", [False, True])
+def test_a_hub_that_cannot_be_reached_is_told_soon_and_once(answers, tmp_path, monkeypatch, caplog):
+    import datasets.config
+    import huggingface_hub.constants
+
+    from fm_gui.data.formats import hub
+
+    monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path / "cache")
+    with socket.create_server(("127.0.0.1", 0)) as silent:  # takes calls, and never answers
+        port = silent.getsockname()[1] if answers else 9
+        monkeypatch.setattr(huggingface_hub.constants, "ENDPOINT", f"http://127.0.0.1:{port}")
+        monkeypatch.setattr(hub, "SECONDS", 1.0)
+        began = time.monotonic()
+        with pytest.raises(UserError) as caught:
+            read_hub("nobody/nothing-at-all")
+    assert caught.value.code == "dataset-hub-offline" and time.monotonic() - began < 4
+    assert not [record for record in caplog.records if record.name.startswith("huggingface_hub")]

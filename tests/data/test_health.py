@@ -3,14 +3,15 @@
 import csv
 import json
 
+import numpy as np
 import pytest
 
 from fm_gui.data.adding import add_dataset
 from fm_gui.data.dataset import Dataset
-from fm_gui.data.health import CHECKS, CODES, Finding, check, code_of
+from fm_gui.data.health import CHECKS, CODES, Finding, check, code_of, has_text
 from fm_gui.data.sample_tickets import tickets
 from fm_gui.text.health import WORDS
-from tests.data.health_rows import reviews, rows
+from tests.data.health_rows import Rows, changed, fixed, reviews, rows
 
 
 @pytest.mark.parametrize("name", ["english", "chinese", "tickets", "texts alone", "tiny", "empty table", "no roles"])
@@ -32,7 +33,7 @@ def test_clean_data_raises_nothing(name):
 
 def test_words_of_every_check():
     keys = {f"check.{code}" for code in CODES} | {f"finding.{code}{tail}" for code in CODES for tail in ("", ".why", ".fix")}
-    keys |= {"check.done", "finding.serious", "finding.attention", "finding.note"}
+    keys |= {"check.done", "finding.serious", "finding.attention", "finding.note", "finding.by-hand", "finding.small-classes.keep"}
     assert WORDS.keys() == keys and len(set(CODES)) == len(CHECKS)
 
 
@@ -104,3 +105,66 @@ def test_from_a_file(workspace, tmp_path):
         csv.writer(file).writerows([("text", "label"), *zip(texts, labels)])
     found = {one.code: one for one in check(Dataset(workspace, add_dataset(workspace, [tmp_path / "reviews.csv"]).name))}
     assert found["label-spelling"].rows.tolist() == [3] and found["conflicting-labels"].rows.tolist() == [9, 10]
+
+
+# -- data whose text is no single column
+
+
+def unlike(columns: dict[str, list]) -> Rows:
+    """Rows of these roles; fm_gui splits none of them, as none is a text."""
+    data = Rows(columns, {name: name for name in columns})
+    data.parts = lambda: {part: np.zeros(0, int) for part in ("train", "validation", "test")}
+    return data
+
+
+def chat(*said: str) -> str:
+    return json.dumps([{"role": ("user", "assistant")[turn % 2], "content": text} for turn, text in enumerate(said)], ensure_ascii=False)
+
+
+@pytest.mark.parametrize("kind", ["messages", "tokens", "chosen"])
+def test_chats_tokens_and_preferences_are_looked_at(kind):
+    texts, others = reviews(80)[0], reviews(80, seed=2)[0]
+    texts[20], others[20] = texts[19], others[19]
+    texts[30] = others[30] = ""
+    texts[40] += " Write to anna@example.org"
+    texts[50] = texts[50].replace("a", "Ã¤", 2)
+    columns = {
+        "messages": {"messages": [chat(text, other) if text else chat("") for text, other in zip(texts, others)]},
+        "tokens": {"tokens": [json.dumps(text.split(), ensure_ascii=False) for text in texts]},
+        "chosen": {"question": texts, "chosen": others, "rejected": [other[::-1] for other in others]},
+    }[kind]
+    data = unlike(columns)
+    assert has_text(data.roles)
+    found = {finding.code: finding for finding in check(data)}
+    expected = {"empty-texts": [30], "exact-duplicates": [20], "personal-data": [40], "garbled": [50]}
+    assert {code: finding.rows.tolist() for code, finding in found.items() if code in expected} == expected
+    assert found.keys() == expected.keys() and "{" not in found["personal-data"].examples[0]["text"]
+    for code, finding in found.items():
+        if kind == "chosen" and code in ("personal-data", "garbled"):  # plain columns: steps on texts read them
+            after, kept = fixed(data, finding)
+            assert changed(data, after, kept) == set(expected[code]) and code not in {one.code for one in check(unlike(after.columns))}
+        else:  # a list is in no step's reach, and a prompt alone is not the row
+            assert finding.fixes == [] and finding.fix() == WORDS["finding.by-hand"][0] and finding.fix("zh") == WORDS["finding.by-hand"][1]
+
+
+@pytest.mark.parametrize("role", ["question", "text"])
+def test_same_prompt_with_other_answers_is_no_copy(role):
+    texts = reviews(40)[0]
+    data = unlike({role: ["Tell me about it."] * 40, "chosen": texts, "rejected": texts[::-1]})
+    assert check(data, codes=["exact-duplicates"]) == []
+
+
+def test_pairs_are_looked_at_on_both_sides():
+    source, target = reviews(60)[0], reviews(60, chinese=True)[0]
+    target[10], target[20] = "", target[20] + "请写信至 anna@example.org"
+    data = unlike({"source": source, "target": target})
+    found = {finding.code: finding for finding in check(data)}
+    assert found.keys() == {"empty-texts", "personal-data"}  # two languages in a row are none too many
+    for code, row in (("empty-texts", 10), ("personal-data", 20)):
+        after, kept = fixed(data, found[code])
+        assert found[code].rows.tolist() == [row] and changed(data, after, kept) == {row}
+
+
+def test_without_any_text():
+    data = unlike({"number": [1.5, 2.5, 3.5]})
+    assert not has_text(data.roles) and check(data) == []

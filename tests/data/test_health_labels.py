@@ -186,3 +186,41 @@ def test_nothing_is_said_of_what_cannot_be_learned():
     rng = random.Random(1)
     assert check(rows(texts, [rng.choice("ab") for _ in texts]), codes=["suspicious-labels"]) == []
     assert check(rows(*reviews(30)), codes=["suspicious-labels"]) == []
+
+
+def test_copies_of_suspicious_rows():
+    """Fixes go by text: what they change is in the finding's rows, and a text under two labels is left to conflicting-labels."""
+    texts, right = reviews(400)
+    labels, truth = flipped(texts, right, 0.05)
+    wrong = sorted(truth)
+    texts += [texts[wrong[0]], texts[wrong[1]], texts[wrong[2]]]
+    labels += [labels[wrong[0]], right[wrong[1]], ""]  # with the wrong label too, with the right one, with none
+    data = rows(texts, labels)
+    (finding,) = check(data, codes=["suspicious-labels"])
+    found = set(finding.rows.tolist())
+    assert {wrong[0], wrong[2], 400, 402} <= found and not found & {wrong[1], 401} and finding.values["count"] == len(found)
+    for number in (0, 1):
+        after, kept = fixed(data, finding, number)
+        assert changed(data, after, kept) == found
+
+
+def test_conflict_with_an_unlabelled_copy():
+    texts, labels = reviews(100)
+    texts[1] = texts[3] = texts[0]
+    labels[3] = ""
+    data = rows(texts, labels)
+    (finding,) = check(data, codes=["conflicting-labels"])
+    after, kept = fixed(data, finding)
+    assert finding.rows.tolist() == [0, 1, 3] and changed(data, after, kept) == {0, 1, 3}
+
+
+@pytest.mark.parametrize("why", ["a copy in a large class", "one class left"])
+def test_small_classes_that_no_step_takes_out(why):
+    texts, labels = reviews(100)
+    labels[10] = labels[20] = "neutral"
+    if why == "one class left":
+        labels = ["good" if label == "bad" else label for label in labels]
+    else:
+        texts[30] = texts[10]
+    (finding,) = check(rows(texts, labels), codes=["small-classes"])
+    assert finding.rows.tolist() == [10, 20] and finding.fixes == [] and finding.fix().startswith("Add rows") and finding.to_dict("zh")["fix"].startswith("请补充")

@@ -139,6 +139,52 @@ def test_roles_follow_the_columns(data):
     assert "label" not in gone.spec.roles
 
 
+def test_columns_that_come_back_play_their_roles_again(data):
+    data.set_roles({"text": "text", "label": "label", "group": "note"})
+    data.set_split(SplitSpec(validation=0.2))
+    gone = history.apply(opened(data), [StepSpec(step="drop-columns", settings={"columns": ["note", "label"]})])
+    assert set(gone.spec.roles) == {"text"}
+    back = history.undo(opened(data))
+    assert history.columns_of(back) == {"text": "text", "label": "label", "group": "note"}
+    assert set(history.redo(opened(data)).spec.roles) == {"text"}
+    assert history.columns_of(history.go_to(opened(data), 0)) == {"text": "text", "label": "label", "group": "note"}
+
+
+def test_a_role_given_after_the_step_comes_back_with_it(data):
+    both = StepSpec(step="join-columns", settings={"columns": ["text", "note"], "into": "both"})
+    history.apply(data, [both]).set_roles({"text": "both", "label": "label"})
+    assert history.columns_of(history.undo(opened(data))) == {"text": "text", "label": "label"}
+    assert history.columns_of(history.redo(opened(data))) == {"text": "both", "label": "label"}
+    assert history.columns_of(opened(data)) == {"text": "both", "label": "label"}
+    history.go_to(opened(data), 0)
+    replaced = history.apply(opened(data), [StepSpec(step="join-columns", settings={"columns": ["text", "note"], "into": "text"}), UPPER])
+    assert replaced.column("text")[0] == "FIRST TEXT N" and history.columns_of(history.go_to(replaced, 0))["text"] == "text"
+
+
+def test_what_a_person_chose_meanwhile_stays(data):
+    history.apply(data, [UPPER]).set_roles({"text": "text", "group": "note"})
+    assert history.columns_of(history.undo(opened(data))) == {"text": "text", "group": "note"}
+    opened(data).set_roles({"text": "note"})
+    assert history.columns_of(history.redo(opened(data))) == {"text": "note"}
+
+
+def test_a_replay_leaves_out_columns_that_are_not_there(data):
+    other = added(data.workspace, "new", "text,label,more\nfourth text,a,n\nfifth text,b,n\n")
+    two = StepSpec(step="drop-columns", settings={"columns": ["note", "label"]})
+    history.apply(data, [StepSpec(step="drop-columns", settings={"columns": ["note"]}), UPPER])
+    fresh = history.replay(other, opened(data))
+    assert [step.step for step in fresh.spec.recipe] == ["case"] and fresh.column("text") == ["FOURTH TEXT", "FIFTH TEXT"]
+    history.go_to(opened(data), 0)
+    history.apply(opened(data), [two])
+    fresh = history.replay(history.go_to(opened(other), 0), opened(data))
+    assert fresh.spec.recipe[0].settings == {"columns": ["label"]} and fresh.table.column_names == ["text", "more"]
+    history.go_to(opened(data), 0)
+    history.apply(opened(data), [StepSpec(step="case", settings={"to": "upper", "columns": ["note"]})])
+    with pytest.raises(UserError) as caught:
+        history.replay(opened(other), opened(data))
+    assert caught.value.code == "step-column" and "case" in str(caught.value) and "note" in str(caught.value)
+
+
 def test_a_split_that_needs_a_column_stops_the_step_that_takes_it(data):
     data.set_roles({"text": "text", "label": "label", "group": "note"})
     data.set_split(SplitSpec(method="group"))

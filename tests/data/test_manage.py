@@ -115,10 +115,37 @@ def test_merging_matches_columns_by_role_then_by_name(workspace, reviews):
     spec = manage.merge(workspace, ["reviews", "more", "reviews"])
     merged = Dataset(workspace, spec.name)
     assert spec.name == "reviews-merged" and spec.rows == 48
-    assert merged.table.column_names == ["text", "label", "stars", "from"]  # "own" is in one only
+    assert merged.table.column_names == ["text", "label", "stars", "own", "from"]
+    assert merged.table["own"].to_pylist() == [None] * 40 + ["x"] * 8  # in one only: empty in the rows of the other
     assert merged.column("text")[40] == "a second review 0" and merged.column("label")[40] == "fine"
     assert merged.table["stars"].to_pylist()[39:41] == ["39", "0.5"] and Counter(merged.table["from"].to_pylist()) == {"reviews": 40, "more": 8}
     assert columns(merged) == {"text": "text", "label": "label"} and spec.source == "reviews, more"
+
+
+def test_merged_rows_stay_in_the_part_that_a_person_brought(workspace, reviews):
+    """Test rows of either data set never become training rows, and those without a part are no test rows."""
+    rows = "".join(f"brought text {n},{'good' if n % 2 else 'bad'},{'test' if n < 6 else 'train'},a{n}\n" for n in range(20))
+    own = added(workspace, "own", "text,label,split,author\n" + rows)
+    assert columns(own)["split"] == "split"
+    for order in (["own", "reviews"], ["reviews", "own"]):
+        merged = Dataset(workspace, manage.merge(workspace, order).name)
+        test = [merged.table["text"][int(row)].as_py() for row in merged.parts()["test"]]
+        assert sorted(test) == [f"brought text {n}" for n in range(6)] and columns(merged)["split"] == "split"
+        assert merged.table["author"].null_count == 40
+
+
+def test_a_column_called_like_one_of_another_role_is_kept_under_another_name(workspace, reviews):
+    lines = [json.dumps({"body": f"a second review {n}", "verdict": "fine", "text": n, "split": f"fold {n}", "stars": True}) for n in range(8)]
+    second = added(workspace, "more", "\n".join(lines), ".jsonl")
+    second.set_roles({"text": "body", "label": "verdict"})
+    third = added(workspace, "third", "text,label,split\n" + "".join(f"third {n},good,{'test' if n < 3 else 'train'}\n" for n in range(9)))
+    reviews.set_roles({"text": "text", "label": "label"})
+    third.set_roles({"text": "text", "label": "label", "split": "split"})
+    merged = Dataset(workspace, manage.merge(workspace, ["reviews", "more", "third"]).name)
+    assert merged.table.column_names == ["text", "label", "stars", "text-2", "split-2", "split", "from"]
+    assert merged.table["text-2"].to_pylist()[40:48] == list(range(8)) and merged.table["split-2"][40].as_py() == "fold 0"
+    assert merged.table["stars"].to_pylist()[39:42] == ["39", "true", "true"] and len(merged.parts()["test"]) == 3
+    assert columns(merged) == {"text": "text", "label": "label", "split": "split"}
 
 
 def test_what_cannot_be_merged(workspace, reviews):

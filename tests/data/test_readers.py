@@ -73,6 +73,16 @@ def test_header_is_missing(file):
     assert reading.table.column_names == ["column_1", "column_2"] and reading.table.num_rows == 5
 
 
+@pytest.mark.parametrize("times", [1, 3])
+def test_header_is_missing_in_a_tiny_file(file, times):
+    body = "I love this film a lot,pos\nI hate it very much,neg\nIt is ok I guess,pos\nNope not for me,neg\n" * times
+    reading = read([file("a.csv", body)])
+    assert reading.detected["header"] == "no" and reading.table["column_2"].to_pylist() == ["pos", "neg"] * 2 * times
+    # a known name is one, whatever repeats; so is a header that was pasted in with the second half of the rows
+    assert read([file("b.csv", "text,pos\na,pos\nb,neg\nc,pos\n")]).detected["header"] == "yes"
+    assert read([file("c.csv", "said,mood\na,up\nsaid,mood\nc,up\n")]).detected["header"] == "yes"
+
+
 @pytest.mark.parametrize("head", ["text,label", "review,stars", "评论,情感", "a,b", "name,2019", "sentence one,y"])
 def test_header_is_kept(file, head):
     assert read([file("a.csv", f"{head}\nfine thing,1\nbad thing,0\nok thing,1\n")]).detected["header"] == "yes"
@@ -156,6 +166,12 @@ def test_many_ragged_rows_are_refused(file):
     assert str(problem).startswith("Row 18 of reviews.csv has 3 fields where the header has 2")
 
 
+def test_one_ragged_row_of_a_tiny_file_is_left_out(file):
+    reading = read([file("a.csv", "text,label\ngood,1\none, two,0\nbad,0\nfine,1\n")])
+    assert reading.table.num_rows == 3 and [row["row"] for row in reading.skipped] == [3]
+    refused(file("b.csv", "text,label\ngood,1\none, two,0\none, three,0\nfine,1\n"), "csv-ragged", "quotation marks")  # half of it
+
+
 def test_open_quotation_mark(file):
     problem = refused(file("a.csv", 'text,label\ngood,1\n"bad,0\nfine,1\nfair,0\n'), "csv-quote", "close it")
     assert problem.values["row"] == 3
@@ -204,6 +220,28 @@ def test_encodings(file, text, encoding, found, times):
     assert [list(row.values()) for row in reading.table.to_pylist()[: len(expected) - 1]] == expected[1:]
 
 
+@pytest.mark.parametrize(
+    ("text", "encoding", "found"),
+    [
+        ("文本,标签\n很好,好\n很差,差\n", "gbk", "gb18030"), ("评论,情感\n质量不错,正面\n太贵了,负面\n", "gbk", "gb18030"),
+        ("文章,ラベル\nとても良い,良\n悪い,悪\n", "shift_jis", "cp932"), ("내용,평점\n좋아요,긍정\n싫어요,부정\n", "cp949", "cp949"),
+        ("제목,분류\n오늘 날씨,일상\n주식 시장,경제\n", "cp949", "cp949"), ("文本,標籤\n很好,好\n很差,壞\n", "big5", "big5"),
+    ],
+)  # fmt: skip
+def test_encodings_of_few_words(file, text, encoding, found):
+    reading = read([file("a.csv", text.encode(encoding))])
+    assert reading.detected["encoding"] == found
+    assert [reading.table.column_names, *(list(row.values()) for row in reading.table.to_pylist())] == [line.split(",") for line in text.splitlines()]
+
+
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
+def test_chinese_in_utf16_without_a_mark(file, encoding):
+    body = "文本，标签\n" + "这个产品非常好用；我很喜欢，好评\n质量太差了完全不能用，差评\n" * 12  # hardly a NUL in it
+    reading = read([file("a.csv", body.replace("，", ",").encode(encoding))])
+    assert reading.detected["encoding"] == encoding and reading.table.num_rows == 24
+    assert reading.table.to_pylist()[0] == {"文本": "这个产品非常好用；我很喜欢", "标签": "好评"}
+
+
 def test_accents_far_down_a_file_count(file):
     body = "text,label\n" + "plain ascii,a\n" * 20_000 + "déjà vu à l'été,b\n"
     assert rows(file("a.csv", body.encode("cp1252")))[-1]["text"] == "déjà vu à l'été"
@@ -248,6 +286,17 @@ def test_json_values(file):
     ]
 
 
+def test_infinite_numbers_are_missing(file, tmp_path):
+    wanted = [{"text": "a", "n": 1.5}, {"text": "b", "n": None}, {"text": "c", "n": None}]
+    body = ['{"text": "a", "n": 1.5}', '{"text": "b", "n": 1e999}', '{"text": "c", "n": -Infinity}']
+    table = pa.table({"text": ["a", "b", "c"], "n": [1.5, float("inf"), float("-inf")]})
+    parquet.write_table(table, tmp_path / "a.parquet")
+    with pa.ipc.new_file(str(tmp_path / "a.arrow"), table.schema) as writer:
+        writer.write_table(table)
+    for path in (file("a.json", f"[{','.join(body)}]"), file("a.jsonl", "\n".join(body)), tmp_path / "a.parquet", tmp_path / "a.arrow"):
+        assert rows(path) == wanted
+
+
 def test_a_line_separator_inside_a_json_string_is_no_line_end(file):
     assert rows(file("a.jsonl", '{"text": "a\u2028b"}\r\n\r\n{"text": "c"}\n')) == [{"text": "a\u2028b"}, {"text": "c"}]
 
@@ -255,7 +304,9 @@ def test_a_line_separator_inside_a_json_string_is_no_line_end(file):
 def test_broken_jsonl(file):
     good = '{"text": "x"}\n'
     assert refused(file("a.jsonl", '{"text": \n' + good * 30), "jsonl-broken", "correct that line").values["line"] == 1
-    assert refused(file("b.jsonl", good * 6 + "oops\n" + good * 2), "jsonl-broken", "correct that line").values["line"] == 7
+    assert refused(file("b.jsonl", good * 6 + "oops\n" * 4 + good * 9), "jsonl-broken", "correct that line").values["line"] == 7
+    tiny = read([file("d.jsonl", good * 3 + "oops\n" + good)])
+    assert tiny.table.num_rows == 4 and [row["row"] for row in tiny.skipped] == [4]
     reading = read([file("c.jsonl", good * 20 + "[1]\n" + good * 20)])
     assert reading.table.num_rows == 40 and [row["row"] for row in reading.skipped] == [21]
     assert say(reading.skipped[0]["code"], **reading.skipped[0]["values"]).startswith("Line 21 of c.jsonl")

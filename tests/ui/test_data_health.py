@@ -194,3 +194,15 @@ def test_stopping_ends_the_work(workspace, faulty, monkeypatch):
     next(views), next(views)
     views.close()
     assert len(seen) < 100 and health_cache.kept(workspace, Dataset(workspace, faulty).spec) is None
+
+
+def test_a_chat_is_checked_and_numbers_are_not(workspace, tmp_path):
+    turns = [[{"role": "user", "content": f"Question {n} of this day, please"}, {"role": "assistant", "content": f"Answer {n * 7}"}] for n in range(20)]
+    (tmp_path / "chat.jsonl").write_text("\n".join(json.dumps({"messages": one}) for one in [*turns, turns[3]]), encoding="utf-8")
+    spec = add_dataset(workspace, [tmp_path / "chat.jsonl"])
+    cards = last(data_health.show(workspace, "en", spec.name))["cards"]
+    assert 'data-code="exact-duplicates"' in cards and "Question 3 of this day" in cards and "No step can do this" in cards and 'data-do="fix"' not in cards
+    (tmp_path / "numbers.csv").write_text("a,b\n" + "".join(f"{n},{n * n}\n" for n in range(30)), encoding="utf-8")
+    spec = add_dataset(workspace, [tmp_path / "numbers.csv"], roles={"text": ""})
+    cards = last(data_health.show(workspace, "en", spec.name))["cards"]
+    assert "were not checked" in cards and "healthy" not in cards

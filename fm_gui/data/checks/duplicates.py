@@ -57,7 +57,7 @@ def conflicting_labels(looked: Looked) -> list[Finding]:
     texts = pairs // max(names, 1)
     two = np.zeros(looked.count + 1, bool)
     two[texts[1:][texts[1:] == texts[:-1]]] = True
-    rows = at[two[looked.equal[at]]]
+    rows = np.flatnonzero(two[looked.equal])  # those without a label too: a fix by text reaches them
     if not len(rows):
         return []
     most: dict[int, tuple[int, str]] = {}  # text -> (rows, label) of its most frequent label, "" while two are as frequent

@@ -24,7 +24,8 @@ class Finding:
     """One fault of a data set. Its words are ``finding.<code>`` (what), ``.why`` and ``.fix``, filled with ``values``.
 
     ``rows``: all row numbers concerned (from 0, sorted, int64). ``examples``: {"row" (from 1), "text", "label" where
-    there is one, and what else makes it clear}. ``fixes``: steps, best first, each of them enough; none if no step helps.
+    there is one, and what else makes it clear}. ``fixes``: steps, best first, each of them enough; none if no step helps. ``advice``: the key
+    of what the person can do, where ``.fix`` does not say it.
     """
 
     code: str
@@ -33,6 +34,7 @@ class Finding:
     values: dict[str, Any]
     examples: list[dict[str, Any]]
     fixes: list[StepSpec] = field(default_factory=list)
+    advice: str = ""
 
     def sentence(self, lang: str = "en") -> str:
         """What was found, with its numbers."""
@@ -44,7 +46,7 @@ class Finding:
 
     def fix(self, lang: str = "en") -> str:
         """What the fix will change; where no step helps, what the person can do."""
-        return say(f"finding.{self.code}.fix", lang, **self.values)
+        return say(self.advice or f"finding.{self.code}.fix", lang, **self.values)
 
     def to_dict(self, lang: str = "en") -> dict[str, Any]:
         """A JSON-ready form: "count" of the rows and the first 1,000 of their numbers (from 0); the sentences in ``lang``."""

@@ -176,12 +176,14 @@ def small_classes(looked: Looked) -> list[Finding]:
     small = small[np.argsort(counts[small], kind="stable")]
     names = ", ".join(f"{looked.label_names[code]} ({counts[code]})" for code in small[:5]) + (", …" if len(small) > 5 else "")
     fixes = []
-    if looked.text is not None and (counts >= FEW_ROWS).sum() >= 2:  # two classes must be left to tell apart
+    # two classes must be left to tell apart; rows are taken out by their text, so no other row may say the same
+    alone = looked.text is not None and np.isin(looked.said, looked.said[rows]).sum() == len(rows)
+    if alone and (counts >= FEW_ROWS).sum() >= 2:
         fixes = [StepSpec(step="drop-rows", settings={"keys": looked.keys(rows)})]
     told = {"count": len(rows), "classes": len(small), "names": names, "least": FEW_ROWS}
     shown = [rows[looked.labels[rows] == code][0] for code in small[:EXAMPLES]]
     told_of = examples(looked, shown, class_rows=[int(counts[code]) for code in small])
-    return [Finding("small-classes", "serious" if counts[small[0]] < 3 else "attention", rows, told, told_of, fixes)]
+    return [Finding("small-classes", "serious" if counts[small[0]] < 3 else "attention", rows, told, told_of, fixes, "" if fixes else "finding.small-classes.keep")]
 
 
 def imbalance(looked: Looked) -> list[Finding]:

@@ -8,14 +8,21 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from fm_gui.config import StepSpec
+from fm_gui.data.formats.chat import messages_of
 from fm_gui.data.recipe import row_key
 from fm_gui.data.split import PARTS, part_of
-from fm_gui.data.steps.base import TEXT_ROLES, row_texts
+from fm_gui.data.steps import get_step
+from fm_gui.data.steps.base import TEXT_ROLES, TextStep, row_texts
+from fm_gui.data.steps.rows import NEEDED
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
     from fm_gui.data.dataset import Dataset
+
+OTHER_ROLES = ("messages", "chosen", "rejected", "tokens")  # texts too, but mostly as JSON lists, which steps on texts do not read
+BY_TEXT = ("drop-empty", "drop-rows", "deduplicate", "set-labels")  # steps that name rows by what the columns of TEXT_ROLES say
 
 # rows at most that the slow checks look at, evenly spread; above that a finding says of how many
 NEAR_ROWS, GARBLED_ROWS, PERSONAL_ROWS, LANGUAGE_ROWS, MODEL_ROWS, TOKEN_ROWS = 100_000, 100_000, 50_000, 10_000, 20_000, 20_000
@@ -48,17 +55,64 @@ class Looked:
         return as_text(self.dataset.table[column])
 
     @cached_property
+    def read(self) -> list[str]:
+        """The roles whose columns make a row's text: "text" (and the answers to it), else all that hold some (question, messages ...)."""
+        wanted = ("text", "chosen", "rejected") if "text" in self.roles else (*TEXT_ROLES, *OTHER_ROLES)
+        return [role for role in wanted if role in self.roles]
+
+    @cached_property
     def text(self) -> "pa.Array | None":
-        """The texts that are judged (of the first of TEXT_ROLES), blanks at the ends cut off; None if no column plays one."""
+        """The texts that are judged, those of one row joined by line ends, blanks at the ends cut off; None if no column plays one."""
+        import pyarrow as pa
         import pyarrow.compute as compute
 
-        role = next((role for role in TEXT_ROLES if role in self.roles), None)
-        return None if role is None else compute.utf8_trim_whitespace(self.cells(self.roles[role]))
+        if not self.read:
+            return None
+        parts = [self._said(role) for role in self.read]
+        return parts[0] if len(parts) == 1 else compute.utf8_trim_whitespace(compute.binary_join_element_wise(*parts, pa.scalar("\n", pa.large_string())))
+
+    def _said(self, role: str) -> "pa.Array":
+        """The texts of one role: what is said in a chat, a sentence of its tokens; blanks at the ends cut off."""
+        import pyarrow as pa
+        import pyarrow.compute as compute
+
+        cells = self.cells(self.roles[role])
+        if role in OTHER_ROLES:
+            cells = pa.array([contents(cell) for cell in cells.to_pylist()], pa.large_string())
+        return compute.utf8_trim_whitespace(cells)
 
     @cached_property
     def says(self) -> "pa.Array":
-        """What each row says, as cleaning steps compare and name rows: its text, or its question, context ... joined."""
-        return self.text if "text" in self.roles else as_text(row_texts(self.dataset.table, self.roles, None))
+        """What each row says: where steps can name rows, as they name them; else the text."""
+        if "text" in self.roles or any(role in OTHER_ROLES for role in self.read):
+            return self.text
+        return as_text(row_texts(self.dataset.table, self.roles, None))
+
+    @cached_property
+    def empty(self) -> np.ndarray:
+        """True for a row that teaches nothing: blank in a column that it needs (text, question, source, target, chat, tokens)."""
+        import pyarrow.compute as compute
+
+        needed = [role for role in self.read if role in (*NEEDED, *OTHER_ROLES)]
+        blank = [compute.equal(self._said(role), "").to_numpy(zero_copy_only=False) for role in needed]
+        return np.logical_or.reduce(blank).astype(bool) if blank else self.lengths == 0
+
+    def fitted(self, step: StepSpec) -> StepSpec | None:
+        """``step`` as it acts on the columns that were read; None where it cannot (what a JSON list says is in no step's reach)."""
+        other = [role for role in self.read if role in OTHER_ROLES]
+        if step.step == "keep-language":
+            return step if any(role in TEXT_ROLES for role in self.read) else None
+        if step.step == "drop-empty" and not any(role in NEEDED for role in self.read):
+            return None
+        if not other:
+            return step
+        if step.step in BY_TEXT:
+            return None
+        if not issubclass(get_step(step.step), TextStep):
+            return step
+        if any(contents(cell) != cell for role in other for cell in self.cells(self.roles[role]).to_pylist()):
+            return None
+        return StepSpec(step=step.step, settings=step.settings | {"columns": list(dict.fromkeys(self.roles[role] for role in self.read))})
 
     @cached_property
     def lengths(self) -> np.ndarray:
@@ -110,10 +164,14 @@ class Looked:
         return self.label_names[code] if code >= 0 else ""
 
     @cached_property
+    def said(self) -> np.ndarray:
+        """A number for each row, the same for equal contents, empty ones too: what one step named by text does to one it does to all."""
+        return self.says.dictionary_encode().indices.to_numpy().astype(np.int64)
+
+    @cached_property
     def equal(self) -> np.ndarray:
         """A number for each row, the same for equal contents (but for blanks at the ends); -1 where the text is empty."""
-        codes = self.says.dictionary_encode().indices.to_numpy().astype(np.int64)
-        return np.where(self.lengths > 0, codes, -1)
+        return np.where(self.lengths > 0, self.said, -1)
 
     @cached_property
     def near(self) -> tuple[np.ndarray, np.ndarray]:
@@ -141,16 +199,30 @@ class Looked:
         """(rows looked at, the language of each: ISO 639-1, "" where unsure)."""
         from fm_gui.data.languages import detect
 
+        texts = self._said(self.read[0])  # a translation has two: the first one tells, as for keep-language
         rows = self.sample(np.flatnonzero(self.lengths > 0), LANGUAGE_ROWS)
         found: list[str] = []
         for start in range(0, len(rows), 1_000):
-            found += detect(self.texts(rows[start : start + 1_000]))
+            found += detect(texts.take(rows[start : start + 1_000]).to_pylist())
             self.tick(min(1.0, (start + 1_000) / len(rows)))
         return rows, found
 
     def sample(self, rows: np.ndarray, most: int) -> np.ndarray:
         """``rows``, or ``most`` of them evenly spread."""
         return rows if len(rows) <= most else rows[np.arange(most) * len(rows) // most]
+
+
+def contents(cell: str) -> str:
+    """What a cell says: the turns of a chat joined by line ends, a list of tokens by blanks, any other cell as it is."""
+    if not cell.startswith("["):
+        return cell
+    try:
+        value = json.loads(cell)
+    except ValueError:
+        return cell
+    if (messages := messages_of(value)) is not None:
+        return "\n".join(message["content"] for message in messages)
+    return " ".join(value) if all(isinstance(token, str) for token in value) else cell
 
 
 def as_text(column: "pa.ChunkedArray") -> "pa.Array":

@@ -21,11 +21,10 @@ READABLE = 0.8  # share of a text's bytes that make sense as UTF-8 from which on
 
 
 def empty_texts(looked: Looked) -> list[Finding]:
-    """Rows whose text is missing or blank."""
+    """Rows whose text is missing or blank; of several that they need, one."""
     if looked.text is None:
         return []
-    rows = np.flatnonzero(looked.lengths == 0)
-    return _found(looked, "empty-texts", rows, [StepSpec(step="drop-empty")])
+    return _found(looked, "empty-texts", np.flatnonzero(looked.empty), [StepSpec(step="drop-empty")])
 
 
 def short_texts(looked: Looked) -> list[Finding]:

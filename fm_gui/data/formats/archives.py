@@ -6,13 +6,13 @@ Nothing is ever written under a name from an archive; names that point outside, 
 import stat
 import tarfile
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
-from fm_gui.data.decoding import decode
+from fm_gui.data.decoding import common_encoding, decode
 from fm_gui.data.formats.combine import combine, part_in_name
 from fm_gui.data.formats.kinds import ENDINGS
 from fm_gui.data.formats.prose import file_text
@@ -24,6 +24,7 @@ from fm_gui.errors import UserError
 MOST_MEMBERS = 2_000_000
 PROSE = ("text", "markdown", "html")
 IGNORED_SHOWN = 100
+SAMPLED, BEGINNING = 1_000, 4_096  # files in which the encoding that they share is looked for, and bytes of each
 TOO_BAD = (*BROKEN, zipfile.BadZipFile, tarfile.TarError, NotImplementedError, RuntimeError, OverflowError)
 
 
@@ -150,6 +151,13 @@ def _read_tables(members: list[Member], source: Source) -> Reading:
     return combine(readings, [f"{source.name}/{name}" for name in names], parts if told else [None] * len(names))
 
 
+def _beginnings(members: list[Member]) -> Iterator[bytes]:
+    """Of some members, evenly spread, the beginning."""
+    for member in members[:: max(1, len(members) // SAMPLED)]:
+        with member.open() as stream:
+            yield stream.read(BEGINNING)
+
+
 def _read_prose(members: list[Member], source: Source, kind: str) -> Reading:
     """A row for each file (or line, or paragraph): text, label (its folders), file, and split if the top folders are parts."""
     folders = {member.name: list(PurePosixPath(member.name).parts[:-1]) for member in members}
@@ -163,6 +171,8 @@ def _read_prose(members: list[Member], source: Source, kind: str) -> Reading:
     labelled = sum(map(bool, labels.values())) > len(labels) / 2 and len(set(labels.values()) - {""}) > 1
     taken = [m for m in members if (not labelled or labels[m.name]) and (not split or parts[m.name])]
     unit = "file" if source.options.unit == "auto" else source.options.unit
+    asked = "" if source.options.encoding == "auto" else source.options.encoding
+    likely = "" if asked else common_encoding(_beginnings(taken))
     with Rows(source, format=kind, unit=unit) as rows:
         if split:
             rows.detected["part"] = "split"
@@ -177,7 +187,7 @@ def _read_prose(members: list[Member], source: Source, kind: str) -> Reading:
             try:
                 if len(raw) > LONGEST:
                     raise UserError("file-large", file=member.name, limit=LONGEST // 2**20)
-                text, encoding = decode(raw, member.name, "" if source.options.encoding == "auto" else source.options.encoding) if raw else ("", "utf-8")
+                text, encoding = decode(raw, member.name, asked, likely) if raw else ("", "utf-8")
                 text = file_text(text.replace("\r\n", "\n").replace("\r", "\n"), PurePosixPath(member.name).suffix.lower())
             except UserError:
                 rows.skip(number, "skipped.file", member=member.name)

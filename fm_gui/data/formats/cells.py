@@ -65,7 +65,7 @@ def column(values: list) -> "pa.Array":
     if kinds == {int} and all(-(2**63) <= value < 2**63 for value in values if value is not None):
         return pa.array(values, pa.int64())
     if kinds <= {float, int} and float in kinds and all(abs(value) < 2**1000 for value in values if type(value) is int):
-        return no_nan(pa.array([None if value is None else float(value) for value in values], pa.float64()))
+        return finite(pa.array([None if value is None else float(value) for value in values], pa.float64()))
     if kinds == {bool}:
         return pa.array(values, pa.bool_())
     return pa.array([None if value is None else whole(as_text(value)) for value in values], pa.string())
@@ -84,7 +84,7 @@ def plain(column: "pa.ChunkedArray | pa.Array") -> "pa.ChunkedArray | pa.Array":
     if types.is_integer(kind) and not types.is_uint64(kind):
         return column.cast(pa.int64())
     if types.is_floating(kind):
-        return no_nan(column.cast(pa.float64()))
+        return finite(column.cast(pa.float64()))
     if types.is_large_string(kind) or types.is_string_view(kind) or types.is_uint64(kind) or types.is_decimal(kind) or types.is_date(kind):
         return column.cast(pa.string())
     return as_strings(column)
@@ -101,12 +101,12 @@ def _storage(column):
     return column.cast(column.type.storage_type)
 
 
-def no_nan(column):
-    """Not-a-number is how many programs write an empty cell."""
+def finite(column):
+    """Not-a-number is how many programs write an empty cell; infinity is a number that was too large or a division by zero. JSON has neither."""
     import pyarrow as pa
     import pyarrow.compute as compute
 
-    return compute.if_else(compute.is_nan(column), pa.scalar(None, pa.float64()), column)
+    return compute.if_else(compute.is_finite(column), column, pa.scalar(None, pa.float64()))
 
 
 def as_strings(column) -> "pa.Array":

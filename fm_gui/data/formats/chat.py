@@ -21,7 +21,7 @@ def messages_of(value: Any) -> list[dict[str, str]] | None:
         if isinstance(content, list):  # OpenAI's parts; only text ones can be learned from
             parts = [part.get("text") if isinstance(part, dict) else part for part in content]
             content = "".join(part for part in parts if isinstance(part, str))
-        if content is None and "content" in turn:  # a turn that only calls tools
+        if content is None and turn.keys() & {"content", "value", "tool_calls", "function_call"}:  # a turn that only calls tools
             content = ""
         if not isinstance(role, str) or not isinstance(content, str):
             return None

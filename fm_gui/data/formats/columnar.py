@@ -67,11 +67,12 @@ def _take(batches: "Iterator[pa.RecordBatch]", rows: Rows, total: int, pieces: i
 
 
 def _talk(names: list[str], place: int, column: "pa.Array") -> "tuple[str, pa.Array]":
-    """ShareGPT's nested column ``conversations`` as ``messages``; other columns as they are."""
+    """Nested ``messages``, and ShareGPT's ``conversations`` under that name, as from JSON; other columns as they are."""
     import pyarrow as pa
 
     name = names[place]
-    if name not in ("conversations", "conversation") or "messages" in names or not pa.types.is_nested(column.type):
+    known_name = name == "messages" or name in ("conversations", "conversation") and "messages" not in names
+    if not known_name or not pa.types.is_nested(column.type):
         return name, column
     talks = column.to_pylist()
     known = [messages_of(talk) for talk in talks]

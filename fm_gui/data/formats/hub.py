@@ -1,5 +1,8 @@
 """A data set of the Hugging Face hub (or a local folder laid out like one), by the datasets library; code in it is never run."""
 
+import logging
+import queue
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,6 +15,7 @@ from fm_gui.data.split import part_of
 from fm_gui.errors import UserError
 
 BATCH = 4_096  # rows in memory at once
+SECONDS = 4.0  # in which the hub has to answer anything at all
 
 
 def read_hub_into(dataset_id: str, config: str, split: str, folder: Path, progress: Progress) -> Reading:
@@ -22,7 +26,10 @@ def read_hub_into(dataset_id: str, config: str, split: str, folder: Path, progre
     import datasets
 
     progress(0.0, "reading.download")
-    with _told(dataset_id):
+    with _quiet(), _told(dataset_id):
+        here = Path(dataset_id).exists() or (Path(datasets.config.HF_DATASETS_CACHE) / dataset_id.replace("/", "___")).exists()
+        if not here and not _reachable():
+            raise UserError("dataset-hub-offline", name=dataset_id)
         configs = datasets.get_dataset_config_names(dataset_id)
         default = datasets.get_dataset_default_config_name(dataset_id) or configs[0]
         if config and config not in configs:
@@ -67,12 +74,46 @@ def _read(dataset, source: Source) -> Reading:
     return rows.reading()
 
 
+def _reachable() -> bool:
+    """Whether the hub answers within SECONDS, whatever it says. The library itself goes on trying for half a minute."""
+    from huggingface_hub import constants
+    from huggingface_hub.utils import get_session, httpx
+
+    told: queue.SimpleQueue[bool] = queue.SimpleQueue()
+
+    def ask() -> None:
+        try:
+            get_session().head(constants.ENDPOINT, timeout=SECONDS)
+        except (httpx.HTTPError, httpx.InvalidURL, OSError):
+            told.put(False)
+        else:
+            told.put(True)
+
+    threading.Thread(target=ask, daemon=True).start()  # looking up a host's name takes its time, whatever the timeout
+    try:
+        return told.get(timeout=SECONDS)
+    except queue.Empty:
+        return False
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Without the library's line for each request that it sends again: what went wrong is told once, at the end."""
+    log = logging.getLogger("huggingface_hub")
+    level = log.level
+    log.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        log.setLevel(level)
+
+
 @contextmanager
 def _told(dataset_id: str) -> Iterator[None]:
     """What the library raises, as one sentence."""
     import datasets
-    import httpx
     from huggingface_hub import errors
+    from huggingface_hub.utils import httpx
 
     try:
         yield

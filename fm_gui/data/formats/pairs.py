@@ -70,7 +70,7 @@ def read_tmx(source: Source) -> Reading:
                 number += 1
                 texts = _variants(element)
                 element.clear()
-                languages = languages or list(texts)
+                languages = languages or (list(texts) if len(texts) > 1 else [])
                 if number % 4_096 == 0:
                     source.tell(file.tell() / source.size)
                 if len(texts) < 2 or not all(texts.get(language) for language in languages[:2]):

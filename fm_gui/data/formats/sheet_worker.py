@@ -21,7 +21,7 @@ def cell(value):
 
 
 def main(path: str, wanted: str, most_cells: int, memory: int, seconds: int) -> None:
-    """Write the rows of sheet ``wanted`` ("" for the first that has any) to stdout."""
+    """Write the rows of sheet ``wanted`` ("" for the first that has more than one, or else any) to stdout."""
     from python_calamine import (
         CalamineError,
         CalamineWorkbook,
@@ -46,7 +46,8 @@ def main(path: str, wanted: str, most_cells: int, memory: int, seconds: int) -> 
         book = CalamineWorkbook.from_path(path)
         sheets = [sheet.name for sheet in book.sheets_metadata if sheet.typ == SheetTypeEnum.WorkSheet and sheet.visible == SheetVisibleEnum.Visible]
         sheets = sheets or list(book.sheet_names)
-        for name in [wanted] if wanted else sheets:
+        # without a name, first those with rows below a header: a title alone on its sheet is no table
+        for name, least in [(wanted, 1)] if wanted else [(name, least) for least in (2, 1) for name in sheets]:
             if name not in book.sheet_names:
                 print(json.dumps({"error": "sheet-unknown", "sheets": sheets}), file=out)
                 return
@@ -54,7 +55,7 @@ def main(path: str, wanted: str, most_cells: int, memory: int, seconds: int) -> 
             if sheet.total_height * sheet.total_width > most_cells:
                 print(json.dumps({"error": "sheet-large"}), file=out)
                 return
-            if sheet.height and sheet.width:
+            if sheet.height >= least and sheet.width:
                 print(json.dumps({"sheets": sheets, "sheet": name, "rows": sheet.height}), file=out)
                 first = sheet.start[0]
                 for number, row in enumerate(sheet.iter_rows()):

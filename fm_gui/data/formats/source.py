@@ -23,6 +23,9 @@ LISTED = 1_000  # skipped rows kept in a data set's record; detected["skipped"] 
 MOST_COLUMNS = 10_000
 MOST_CELLS = 2_000_000_000
 REFUSED_SHARE = 0.1  # of rows that do not fit, above which a file is refused rather than those rows skipped
+# In a tiny file a single bad row is more than that share, and whoever reads the list of so few sees each: they are skipped too,
+# unless they are so large a part that the whole file was probably taken for what it is not (a wrong separator).
+FEW_BAD, FEW_SHARE = 3, 1 / 3
 BATCH_ROWS, BATCH_SIZE = 16_384, 2**24  # what is collected before it is written: rows, characters
 LONGEST = 2**26  # characters in one line, cell or JSON item
 
@@ -136,7 +139,7 @@ class Rows:
 
     @property
     def too_many_bad(self) -> bool:
-        return self.bad > REFUSED_SHARE * (self.count + self.bad)
+        return self.bad > (FEW_SHARE if self.bad <= FEW_BAD else REFUSED_SHARE) * (self.count + self.bad)
 
     def write(self, batch: "pa.RecordBatch") -> None:
         """Rows as columns of text, int64, float64, bool or null. Raises UserError if the table gets too large."""

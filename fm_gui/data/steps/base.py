@@ -44,7 +44,7 @@ def is_text(kind: "pa.DataType") -> bool:
 def text_columns(step: TextStep, table: "pa.Table", roles: dict[str, str]) -> list[str]:
     """The columns that ``step`` changes. Raises UserError for one that is not there or not text, and if there is none."""
     for name in step.columns:
-        check_column(table, name)
+        check_column(table, name, step)
         if not is_text(table[name].type):
             raise UserError("step-column-kind", step=step.name, column=name, kind=str(table[name].type))
     named = step.columns or [name for role in TEXT_ROLES if (name := roles.get(role)) and is_text(table[name].type)]
@@ -53,10 +53,10 @@ def text_columns(step: TextStep, table: "pa.Table", roles: dict[str, str]) -> li
     return list(dict.fromkeys(named))
 
 
-def check_column(table: "pa.Table", name: str) -> None:
-    """Raises UserError if ``table`` has no column ``name``."""
+def check_column(table: "pa.Table", name: str, step: Step) -> None:
+    """Raises UserError if ``table`` has no column ``name``, which ``step`` needs."""
     if name not in table.column_names:
-        raise UserError("step-column", column=name[:80], columns=", ".join(table.column_names)[:300])
+        raise UserError("step-column", step=step.name, column=name[:80], columns=", ".join(table.column_names)[:300])
 
 
 def check_filled(step: Step, field: str) -> None:

@@ -32,7 +32,7 @@ class JoinColumns(Step):
         if len(names) < 2:
             raise UserError("step-join-few", step=self.name)
         for name in names:
-            check_column(table, name)
+            check_column(table, name, self)
         into = self.into.strip()
         if not into or into in table.column_names and into not in names:
             raise UserError("step-join-name", name=into)
@@ -59,7 +59,7 @@ class DropColumns(Step):
     def apply(self, table, roles):
         check_filled(self, "columns")
         for name in self.columns:
-            check_column(table, name)
+            check_column(table, name, self)
         if set(self.columns) == set(table.column_names):
             raise UserError("step-drops-all", step=self.name)
         return Result(table.drop_columns(list(dict.fromkeys(self.columns))))
