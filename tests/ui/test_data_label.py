@@ -207,13 +207,23 @@ def test_the_queue_is_filled_again(workspace, reviews, monkeypatch):
     assert sorted(seen) == list(range(10)) and "Every text has an answer" in page.shown["row"] and "data-refill" not in page.shown["row"]
 
 
-def test_what_a_cleaning_step_changed_is_said(workspace, reviews):
+def test_an_answer_follows_its_text_through_a_cleaning_step(workspace, reviews):
     page = Page(workspace).open()
     page.answer("good")
     history.apply(Dataset(workspace, "reviews"), [StepSpec(step="case", settings={"to": "upper"})])
     page.open()
-    assert "a cleaning step changed or removed: 1." in page.shown["progress"] and "0 of 10" in page.shown["progress"]
-    assert page.shown["put"]["interactive"] is False and page.text == f"REVIEW <B>{page.at}</B> & MORE"
+    assert "cleaning" not in page.shown["progress"] and "1 of 10" in page.shown["progress"]
+    assert page.shown["put"]["interactive"] is True and page.text == f"REVIEW <B>{page.at}</B> & MORE"
+
+
+def test_what_a_cleaning_step_removed_is_said(workspace, reviews):
+    page = Page(workspace).open()
+    answered = page.text
+    page.answer("good")
+    history.apply(Dataset(workspace, "reviews"), [StepSpec(step="drop-rows", settings={"keys": [row_key(answered)]})])
+    page.open()
+    assert "a cleaning step changed or removed: 1." in page.shown["progress"] and "0 of 9" in page.shown["progress"]
+    assert page.shown["put"]["interactive"] is False
     history.undo(Dataset(workspace, "reviews"))
     page.open()
     assert "cleaning" not in page.shown["progress"] and "1 of 10" in page.shown["progress"] and page.shown["put"]["interactive"] is True
