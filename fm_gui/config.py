@@ -75,6 +75,12 @@ class TrainSettings(Settings):
     keep_best: bool = setting(True, "Keep the best", "The finished model is the one that scored best on the held-back rows, not the last one.")
     precision: Literal["auto", "fp32", "bf16"] = setting("auto", "Precision", "bf16 halves memory and is faster where the device has fast bf16; auto measures it.")
     device: str = setting("auto", "Device", "Where to train: auto takes the first GPU that works, else the CPU; or cpu, cuda:0, cuda:1, mps.")
+    processes: int = setting(1, "Processes", "How many processes train together, one on each GPU (or each taking a share of the CPU); the result is the same, sooner.", ge=1, le=64)
+    shard: bool = setting(False, "Shard the model", "With several processes, each keeps only its share of the weights (FSDP): for models too large for one GPU, at the price of more traffic.")
+    activation_checkpointing: bool = setting(False, "Activation checkpointing", "Computes parts of a step twice instead of keeping them: needs much less memory, takes about a third longer, same result.")
+    compile: Literal["auto", "on", "off"] = setting("auto", "Compile the model", "Compiling takes up to minutes at the start and makes every step faster; auto does it where the preflight found that it pays.")
+    checkpoint_minutes: float = setting(1.0, "Save every (minutes)", "How often everything needed to go on is saved; rarer costs less time, but a power cut costs more. Never more than 2 % of the time goes into it.", gt=0, le=1_440)
+    checkpoint_steps: int = setting(0, "Save every (steps)", "Saves after every so many steps as well; 0 saves by the clock alone.", ge=0, le=10_000_000)
     seed: int = setting(1, "Seed", "Every random choice comes from it: the same seed, data and settings give the same result.", ge=0, le=2**31 - 1)
 
 

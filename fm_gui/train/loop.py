@@ -21,6 +21,7 @@ from fm_gui.tasks import Step, Task
 from fm_gui.train.checkpoint import LoopState, save_best, save_checkpoint
 from fm_gui.train.measure import micro_tokens
 from fm_gui.train.optim import clip_and_scale, rate, set_rate
+from fm_gui.train.ranks import Ranks
 from fm_gui.train.report import Report, Stopped
 
 CHECKPOINT_SECONDS = 60.0  # at least; longer where saving is slow, so that it costs at most 2 % of the time
@@ -40,6 +41,7 @@ class Job:
     optimizers: list[torch.optim.Optimizer]
     device: torch.device
     precision: str
+    ranks: Ranks = Ranks()
 
 
 def steps_from(job: Job, at: int) -> Iterator[Step]:
@@ -68,12 +70,13 @@ def take_step(job: Job, step: Step) -> tuple[torch.Tensor, torch.Tensor, int]:
     model, total, items = job.model, None, 0
     model.train()
     bf16 = torch.autocast(job.device.type, torch.bfloat16) if job.precision == "bf16" else nullcontext()
-    for number, batch in enumerate(step.micro):
+    for number, batch in enumerate(job.ranks.mine(step.micro)):
         torch.manual_seed((job.config.train.seed << 40) ^ (step.index << 12) ^ number)  # dropout reads the global generator
         with bf16:
             loss, count = job.task.loss(model, _map(batch, lambda t: t.to(job.device, non_blocking=True)))
         loss.backward()
         total, items = loss.detach() if total is None else total + loss.detach(), items + count
+    total, items = job.ranks.add(total, items, model.parameters())
     norm = clip_and_scale(model.parameters(), max(1, items), job.config.train.clip)
     for optimizer in job.optimizers:
         optimizer.step()

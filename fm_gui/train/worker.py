@@ -93,6 +93,7 @@ def work(run: Run, report) -> None:
     from filelock import FileLock
 
     from fm_gui import machine
+    from fm_gui.train.turn import wait_for_turn
 
     workspace = Workspace(run.workspace_root)
     device = machine.pick(run.config.train.device)
@@ -102,29 +103,6 @@ def work(run: Run, report) -> None:
         learn_and_judge(workspace, run, device, report)
     finally:
         lock.release()
-
-
-def wait_for_turn(workspace: Workspace, run: Run, lock, report) -> None:
-    """Take the device's lock, oldest waiting run first. Raises Stopped if asked to stop while waiting."""
-    import time
-
-    from filelock import Timeout
-
-    report.phase("queued")
-    while True:
-        report.beat()
-        others = [r for r in workspace.runs() if r.id != run.id and r.config.train.device == run.config.train.device]
-        active = [r for r in others if r.status().state in Run.ACTIVE]
-        ahead = [r for r in active if r.status().state != "queued" or (r.config.created, r.id) < (run.config.created, run.id)]
-        report.step(waiting_for=len(ahead))
-        if not any(r.status().state == "queued" for r in ahead):
-            try:
-                lock.acquire(timeout=0)
-                report.update(waiting_for=0)
-                return
-            except Timeout:
-                pass
-        time.sleep(0.3)
 
 
 def learn_and_judge(workspace: Workspace, run: Run, device_name: str, report) -> None:
@@ -140,6 +118,7 @@ def learn_and_judge(workspace: Workspace, run: Run, device_name: str, report) ->
     torch.set_num_threads(min(torch.get_num_threads(), machine.cores()))
     from fm_gui.train import loop
     from fm_gui.train.checkpoint import LoopState, load_checkpoint, recover
+    from fm_gui.train.planned import finish_estimate, measured_plan
     from fm_gui.train.report import Stopped
 
     job = make_job(workspace, run, torch.device(device_name), report)
@@ -193,50 +172,6 @@ def make_job(workspace: Workspace, run: Run, device, report):
     model = task.build(config, prepared.labels, processor, workspace).to(device)
     optimizers = make_optimizers(model, config.train)
     return Job(run, config, task, model, processor, prepared, optimizers, device, pick_precision(config.train.precision, device))
-
-
-def measured_plan(run: Run, job, report) -> dict:
-    """{"steps", "eval_every", ...} from estimate.json; made and written there the first time.
-
-    With a time budget, real steps and a real check are measured and undone, and the steps sized to fit.
-    """
-    import time
-
-    from fm_gui.plan import CHECKS, check_every, steps_of
-    from fm_gui.train import loop
-    from fm_gui.train.measure import seconds_per_step
-
-    path = run.path / "estimate.json"
-    if path.exists():
-        return read_json(path)
-    train, per_epoch = job.config.train, job.task.steps_per_epoch(job.data["train"], job.config)
-    estimate = {"steps": steps_of(train, per_epoch)}
-    if train.minutes:
-        report.phase("measuring")
-        budget = train.minutes * 60
-        begin = time.perf_counter()
-        job.task.metrics(job.model, job.processor, job.data["validation"], job.config, job.device, loop.CHECK_ITEMS, report.beat)
-        job.task.samples(job.model, job.processor, job.data["validation"], job.config, job.device)
-        check = time.perf_counter() - begin
-        steps = loop.steps_from(job, 0)
-        try:
-            step = seconds_per_step(lambda s: loop.take_step(job, s), steps, job.model, job.optimizers, budget, report.beat)
-        finally:
-            steps.close()
-        every = train.eval_every
-        fitting = budget / (step + check / every) if every else max((budget - (CHECKS + 1) * check) / step, budget / 2 / step)
-        estimate = {"steps": max(1, min(int(fitting), estimate["steps"])), "seconds_per_step": step, "seconds_per_check": check}
-    estimate["eval_every"] = check_every(train, estimate["steps"], per_epoch)
-    if train.minutes:
-        estimate["seconds"] = estimate["steps"] * step + (1 + estimate["steps"] // estimate["eval_every"]) * check
-    write_json(path, estimate)
-    return estimate
-
-
-def finish_estimate(run: Run, state) -> None:
-    """Put the truth beside the prediction."""
-
-    write_json(run.path / "estimate.json", read_json(run.path / "estimate.json") | {"actual_seconds": round(state.seconds, 2), "actual_steps": state.step})
 
 
 def keep_result(run: Run, job, state) -> None:
