@@ -1,13 +1,22 @@
 """Starts the page: ``python app.py``. Also what Hugging Face Spaces runs."""
 
 import argparse
+import contextlib
+import functools
 import gc
 import os
+import shutil
+import signal
 import socket
+import ssl
 import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+from fm_gui import demo, queue
+from fm_gui.access import Ledger, People, Person, bytes_of
 from fm_gui.errors import UserError
 from fm_gui.text import say
 from fm_gui.workspace import Workspace
@@ -45,6 +54,17 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
         "--password", default=os.environ.get("FM_GUI_PASSWORD", ""), help='ask for user "fm" and this password (better: FM_GUI_PASSWORD)'
     )
     parser.add_argument("--insecure", action="store_true", help="listen beyond this machine without a password")
+    parser.add_argument(
+        "--demo", action="store_true", help="a workspace for each visitor, small and short-lived (default on a Hugging Face Space without a password)"
+    )
+    parser.add_argument("--quota", default="", metavar="SIZE", help="uploads that each person may keep on disk, as 2gb (default: no limit)")
+    parser.add_argument("--quota-hour", default="", metavar="SIZE", help="uploads of each person in an hour, as 500mb (default: no limit)")
+    parser.add_argument("--ssl-certfile", metavar="FILE", help="answer by https with this certificate (PEM)")
+    parser.add_argument("--ssl-keyfile", metavar="FILE", help="the certificate's private key (PEM)")
+    parser.add_argument(
+        "--trust-proxy", default="", metavar="ADDRESS",
+        help="believe what the proxy at this address or network says of its callers (X-Forwarded-For, -Proto, -Host)",
+    )
     parser.add_argument("--no-browser", action="store_true", help="do not open a browser")
     parser.add_argument("--root-path", default="", help="public address behind a proxy, as https://example.org/fm")
     return parser.parse_args(arguments)
@@ -52,34 +72,76 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
 
 def serve(asked: argparse.Namespace, block: bool = True):
     """Check, build, launch; then warm up what the first clicks need. Returns the gr.Blocks (for tests, with ``block=False``)."""
-    from fm_gui.ui.security import check_bind
+    from fm_gui.ui import security
 
-    check_bind(asked.host, asked.password, asked.insecure)
     if os.environ.get("GRADIO_VIBE_MODE"):
         raise UserError("vibe")
+    os.environ["FORWARDED_ALLOW_IPS"] = security.trusted_proxies(asked.trust_proxy)  # uvicorn reads it; it would trust this machine
+    check_certificate(asked)
     workspace = Workspace(asked.workspace) if asked.workspace else Workspace.default()
+    people, public = People(workspace.root, asked.password), is_public_demo(asked)
+    security.check_bind(asked.host, bool(people.all()) or public, asked.insecure)
     port = free_port(asked.host, asked.port)
     prepare_folders(workspace)
+    ended = threading.Event()
+    if block:
+        signal.signal(signal.SIGTERM, lambda *_: ended.set())
 
     gc.disable()  # what starting up makes stays; looking for garbage in it takes a sixth of the time
     from fm_gui.ui import build_app  # after the environment is set: gradio reads it at import
 
-    blocks = build_app(workspace)
-    _, local, _ = blocks.launch(**launch_arguments(asked, port))
+    layers, shown, page = prepare_demo(asked, workspace) if public else prepare_own(asked, workspace, people)
+    blocks = build_app(shown, page=page)
+    _, local, _ = blocks.launch(**launch_arguments(asked, port, layers))
     gc.enable()
-    url = asked.root_path or local
-    print(say("start.ready", system_language(), url=url))
-    print(say("start.workspace", system_language(), path=workspace.root))
-    if asked.password:
-        print(say("start.user", system_language()))
+    if not public:
+        queue.wake(workspace)
+    tell(asked, workspace, people, asked.root_path or local)
     threading.Thread(target=warm_up, daemon=True).start()
+    if block:
+        until(ended)
+        blocks.close(verbose=False)
+    return blocks
+
+
+def is_public_demo(asked: argparse.Namespace) -> bool:
+    """Whether everybody gets a small workspace of their own: asked for, or a Space whose owner set no password."""
+    from fm_gui.ui.security import on_space
+
+    return asked.demo or on_space() and not asked.password
+
+
+def until(ended: threading.Event) -> None:
+    """Wait for SIGTERM or Ctrl+C. Only the page ends by them: trainings have sessions of their own and go on."""
+    with contextlib.suppress(KeyboardInterrupt):
+        while not ended.wait(1):  # with a bound, since Windows hears no Ctrl+C in a wait without one
+            pass
+
+
+def tell(asked: argparse.Namespace, workspace: Workspace, people: People, url: str) -> None:
+    """Say where the page is, and show it."""
+    lang = system_language()
+    print(say("start.ready", lang, url=url))
+    print(say("start.workspace", lang, path=workspace.root))
+    if asked.password:
+        print(say("start.user", lang))
+    elif people.all():
+        print(say("start.people", lang, count=len(people.all())))
     if not asked.no_browser and not os.environ.get("SPACE_ID"):
         import webbrowser
 
         threading.Thread(target=webbrowser.open, args=(url,), daemon=True).start()
-    if block:
-        blocks.block_thread()
-    return blocks
+
+
+def check_certificate(asked: argparse.Namespace) -> None:
+    """Raise UserError unless certificate and key, if given, can be read and belong together."""
+    given = asked.ssl_certfile or asked.ssl_keyfile
+    if not given:
+        return
+    try:
+        ssl.create_default_context(ssl.Purpose.CLIENT_AUTH).load_cert_chain(asked.ssl_certfile or "", asked.ssl_keyfile or "")
+    except (OSError, ValueError):  # ssl.SSLError is an OSError
+        raise UserError("tls-file", path=given) from None
 
 
 def prepare_folders(workspace: Workspace) -> None:
@@ -95,18 +157,66 @@ def prepare_folders(workspace: Workspace) -> None:
     os.chdir(empty)
 
 
-def launch_arguments(asked: argparse.Namespace, port: int) -> dict:
+def prepare_own(asked: argparse.Namespace, workspace: Workspace, people: People) -> tuple[list, Workspace, Callable]:
+    """(layers around the page, its workspace, what makes its frame) for people who share a workspace."""
+    import gradio as gr
+    from starlette.middleware import Middleware
+
+    from fm_gui.ui.access import Door, Guard
+    from fm_gui.ui.access_uploads import Quota, Uploads
+
+    kept, hourly = bytes_of(asked.quota), bytes_of(asked.quota_hour)
+
+    def quota(person: Person | None) -> Quota:
+        mine = (person.quota, person.hourly) if person else (None, None)
+        return Quota(mine[0] or kept, mine[1] or hourly, bytes_of(_UPLOAD))
+
+    ledger = Ledger(workspace.root / "cache" / "uploads.json")
+    layers = [Middleware(Door, guard=Guard(people)), Middleware(Uploads, ledger=ledger, quota=lambda scope: quota(scope["fm.person"]))]
+    return layers, workspace, gr.Blocks
+
+
+def prepare_demo(asked: argparse.Namespace, workspace: Workspace) -> tuple[list, Any, Callable]:
+    """As :func:`prepare_own`, for visitors who see nothing of each other."""
+    os.environ[demo.VARIABLE] = str(workspace.root)  # for workers too
+    uploads = Path(os.environ["GRADIO_TEMP_DIR"])
+    shutil.rmtree(uploads)  # nobody knows any more whose they were
+    uploads.mkdir()
+    from starlette.middleware import Middleware
+
+    from fm_gui.ui import theme
+    from fm_gui.ui.access import Door, Guard
+    from fm_gui.ui.access_uploads import Quota, Uploads
+    from fm_gui.ui.visitors import CurrentWorkspace, Visitors
+    from fm_gui.ui.visitors_web import Owners, Visitor, VisitorBlocks
+
+    owners = Owners(theme.static_files())
+    visitors = Visitors(workspace.root / "visitors", forgotten=owners.forget)
+    visitors.watch()
+    most = Quota(hourly=demo.LIMITS.hourly, once=demo.LIMITS.upload)
+    layers = [
+        Middleware(Door, guard=Guard(People(workspace.root, asked.password))),
+        Middleware(Visitor, visitors=visitors, owners=owners),
+        Middleware(Uploads, ledger=Ledger(workspace.root / "cache" / "uploads.json"), quota=lambda scope: most, arrived=owners.arrived),
+    ]
+    return layers, CurrentWorkspace(visitors), functools.partial(VisitorBlocks, owners)
+
+
+def launch_arguments(asked: argparse.Namespace, port: int, layers: list) -> dict:
     """Everything that widens what the page does is off; what narrows who may talk to it is on."""
     import gradio as gr
     from starlette.middleware import Middleware
 
-    from fm_gui.ui import security, theme
+    from fm_gui.ui import security, theme, visitors_web
     from fm_gui.ui.bind import I18N
 
     gr.set_static_paths(theme.static_files())
-    middleware = [*security.middleware(security.public_hosts(asked.root_path)), Middleware(theme.PageHead, head=theme.head())]
+    proxied = bool(os.environ["FORWARDED_ALLOW_IPS"])
+    guard = next(layer.kwargs["guard"] for layer in layers if "guard" in layer.kwargs)
+    middleware = [*security.middleware(security.public_hosts(asked.root_path), proxied), *layers, Middleware(theme.PageHead, head=theme.head(visitors_web.notice(demo.LIMITS) if demo.is_demo() else None))]
     return {
-        "server_name": asked.host, "server_port": port, "root_path": asked.root_path or None, "auth": ("fm", asked.password) if asked.password else None,
+        "server_name": asked.host, "server_port": port, "root_path": asked.root_path or None, "auth": guard.check if guard.closed else None,
+        "ssl_certfile": asked.ssl_certfile, "ssl_keyfile": asked.ssl_keyfile, "ssl_verify": False,  # of its own first request to itself
         "prevent_thread_lock": True, "quiet": True, "inbrowser": False, "share": False, "show_error": False, "max_file_size": _UPLOAD, "strict_cors": True,
         "run_history": False, "enable_monitoring": False, "ssr_mode": False, "pwa": False, "mcp_server": False, "footer_links": [],
         "theme": theme.theme(), "css_paths": [theme.ASSETS / "style.css"], "favicon_path": str(theme.ASSETS / "logo.svg"), "i18n": I18N,

@@ -60,8 +60,9 @@ def commands():
     import typer
 
     group = typer.main.get_command(app)
-    yield from (([name], command) for name, command in group.commands.items() if name != "data")
-    yield from ((["data", name], command) for name, command in group.commands["data"].commands.items())
+    for name, command in group.commands.items():
+        inside = getattr(command, "commands", None)  # of a group, such as data
+        yield from [([name, inner], one) for inner, one in inside.items()] if inside else [([name], command)]
 
 
 @pytest.mark.parametrize(("verb", "command"), list(commands()), ids=lambda v: " ".join(v) if isinstance(v, list) else "")

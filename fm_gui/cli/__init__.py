@@ -10,7 +10,7 @@ from pathlib import Path
 import typer
 from typer.exceptions import TyperException
 
-from fm_gui.cli import data, follow, learn, tour, use
+from fm_gui.cli import access, data, follow, learn, queue, tour, use
 from fm_gui.cli.base import LANG, put_json, put_problem, tell
 from fm_gui.errors import UserError
 from fm_gui.files import disk_full, is_disk_full
@@ -22,11 +22,14 @@ app = typer.Typer(
 app.command("demo", help=tell("cli.demo"))(tour.demo)
 app.add_typer(data.app, name="data", help=tell("cli.data"))
 app.command("train", help=tell("cli.train"))(learn.train)
+app.command("preflight", help=tell("cli.preflight"))(learn.preflight)
 app.command("runs", help=tell("cli.runs"))(follow.runs)
 app.command("status", help=tell("cli.status"))(follow.status)
 app.command("watch", help=tell("cli.watch"))(follow.watch)
 app.command("stop", help=tell("cli.stop"))(follow.stop)
 app.command("resume", help=tell("cli.resume"))(follow.resume)
+app.command("end", help=tell("cli.end"))(follow.end)
+app.add_typer(queue.app, name="queue", help=tell("cli.queue"))
 app.command("delete", help=tell("cli.delete"))(follow.delete)
 app.command("undo", help=tell("cli.undo"))(follow.undo)
 app.command("predict", help=tell("cli.predict"), context_settings=use.KNOBS)(use.predict)
@@ -34,6 +37,7 @@ app.command("generate", help=tell("cli.generate"), context_settings=use.KNOBS)(u
 app.command("evaluate", help=tell("cli.evaluate"))(use.evaluate)
 app.command("export", help=tell("cli.export"))(use.export)
 app.command("doctor", help=tell("cli.doctor"))(tour.doctor)
+app.add_typer(access.app, name="access", help=tell("cli.access"))
 app.command("worker", help=tell("cli.worker"))(follow.worker)
 
 

@@ -13,6 +13,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from fm_gui import demo
 from fm_gui.errors import UserError
 from fm_gui.files import read_json
 from fm_gui.models import catalog
@@ -122,6 +123,8 @@ def family_of(model_type: str) -> Family:
 def resolve(workspace: "Workspace", start: str, only: tuple[str, ...] = ()) -> Path:
     """The folder of the model at ``start``; a hub model is downloaded (``only`` these files of it, if given)."""
     kind, _, name = start.partition(":")
+    if kind in ("folder", "hub"):
+        demo.check_source(start)
     if start in PACKAGED:
         packaged = PACKAGED[start]
         if not find_spec(packaged.module):

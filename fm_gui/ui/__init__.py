@@ -3,6 +3,7 @@
 A tab module has ``TITLE`` (a key of the table of words) and ``build(workspace, blocks, tab)``, called inside its gr.Tab.
 """
 
+from collections.abc import Callable
 from types import ModuleType
 
 import gradio as gr
@@ -19,9 +20,9 @@ def tab_id(module: ModuleType) -> str:
     return module.__name__.rsplit(".", 1)[1].rstrip("_")
 
 
-def build_app(workspace: Workspace, tabs: tuple[ModuleType, ...] = TABS) -> gr.Blocks:
-    """The whole page on one workspace, and the named endpoints for scripts."""
-    with gr.Blocks(title="fm_gui", fill_width=True, analytics_enabled=False) as blocks:
+def build_app(workspace: Workspace, tabs: tuple[ModuleType, ...] = TABS, page: Callable[..., gr.Blocks] = gr.Blocks) -> gr.Blocks:
+    """The whole page on one workspace, and the named endpoints for scripts; ``page`` makes the frame of all."""
+    with page(title="fm_gui", fill_width=True, analytics_enabled=False) as blocks:
         with gr.Column(elem_id="fm-page"):
             strip.build_header(workspace)
             strip.build_strip(workspace)

@@ -25,6 +25,7 @@ from fm_gui.data.dataset import Dataset
 from fm_gui.errors import UserError
 from fm_gui.runs import Run
 from fm_gui.text import say
+from fm_gui.ui.visitors import pinned
 from fm_gui.workspace import Workspace
 
 log = logging.getLogger("fm_gui")
@@ -35,7 +36,11 @@ class Api:
     """Every public method is an endpoint; its docstring and types are what ``client.view_api()`` shows."""
 
     def __init__(self, workspace: Workspace):
-        self._workspace = workspace
+        self._given = workspace
+
+    @property
+    def _workspace(self) -> Workspace:
+        return pinned(self._given)
 
     def add_dataset(self, file: FileDataDict, name: str = "", columns: dict[str, str] | None = None) -> Row:
         """Add a CSV, TSV, JSON, JSONL, Parquet or text file; ``columns`` corrects the guessed roles: {"text": "review"}."""
@@ -172,10 +177,10 @@ class Api:
 def build(workspace: Workspace) -> None:
     """Register every public method of Api; called inside the Blocks."""
     api = Api(workspace)
-    for name, method in inspect.getmembers(api, inspect.ismethod):
+    for name, _ in inspect.getmembers(Api, inspect.isfunction):
         if not name.startswith("_"):
             gr.api(
-                _told(method),
+                _told(getattr(api, name)),
                 api_name=name,
                 concurrency_id="model" if name in ("predict", "generate", "evaluate", "export") else None,
                 concurrency_limit=1 if name in ("predict", "generate", "evaluate", "export") else "default",

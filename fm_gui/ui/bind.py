@@ -14,6 +14,7 @@ from fm_gui.errors import UserError
 from fm_gui.files import disk_full, is_disk_full
 from fm_gui.tasks import TASKS
 from fm_gui.text import LANGUAGES, say, say_setting, table
+from fm_gui.ui.visitors import pinned
 from fm_gui.workspace import Workspace
 
 log = logging.getLogger("fm_gui")
@@ -75,7 +76,7 @@ def act(workspace: Workspace, handler: Callable) -> Callable:
         if isinstance(problem, UserError):
             return gr.Error(problem.say(lang), print_exception=False)
         if is_disk_full(problem):
-            return gr.Error(disk_full(workspace.root).say(lang), print_exception=False)
+            return gr.Error(disk_full(pinned(workspace).root).say(lang), print_exception=False)
         log.exception("defect in %s", handler.__name__)
         return gr.Error(say("error.defect", lang), print_exception=False)
 
@@ -85,7 +86,7 @@ def act(workspace: Workspace, handler: Callable) -> Callable:
         def stream(request: gr.Request, *values):
             lang = language(request)
             try:
-                yield from handler(workspace, lang, *values)
+                yield from handler(pinned(workspace), lang, *values)
             except Exception as problem:
                 raise told(problem, lang) from problem
 
@@ -96,7 +97,7 @@ def act(workspace: Workspace, handler: Callable) -> Callable:
         def once(request: gr.Request, *values):
             lang = language(request)
             try:
-                return handler(workspace, lang, *values)
+                return handler(pinned(workspace), lang, *values)
             except Exception as problem:
                 raise told(problem, lang) from problem
 

@@ -13,6 +13,7 @@ from fm_gui.data.formats.options import ReadOptions
 from fm_gui.data.history import columns_of
 from fm_gui.data.samples import add_sample
 from fm_gui.errors import UserError
+from fm_gui.models.hub import HUB_ID
 from fm_gui.text import say
 from fm_gui.ui import data_read, data_rows, data_view, work
 from fm_gui.ui.data_rows import Seen
@@ -100,6 +101,8 @@ def add_from_hub(workspace: Workspace, lang: str, name: str, config: str, split:
     name = name.strip().removeprefix("https://huggingface.co/datasets/").strip("/")
     if not name:
         raise UserError("hub-data-empty")
+    if not HUB_ID.fullmatch(name):  # the library would also open a folder of that name
+        raise UserError("hub-data-id", name=name[:120])
     job = work.Job(lambda tell: add_hub(workspace, name, config.strip(), split.strip(), tell), "data.hub.fetching")
     yield from _working(job, lang)
     yield show(workspace, lang, job.result.name, None) | settled(workspace, lang) | {"hub-id": "", "hub-config": "", "hub-split": ""}

@@ -16,10 +16,10 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from fm_gui.text import LANGUAGES, table
 
 ASSETS = Path(__file__).resolve().parent.parent.parent / "assets"
-SCRIPTS = ("app.js", "strip.js", "charts.js", "watch.js", "label.js")
+SCRIPTS = ("app.js", "access.js", "strip.js", "charts.js", "watch.js", "label.js")
 PLOTLY = Path(plotly.__file__).parent / "package_data" / "plotly.min.js"
 # the words that scripts look up themselves; all others come ready from the server
-_PREFIXES = ("page.", "strip.", "chart.", "watch.js.", "term.")
+_PREFIXES = ("page.", "strip.", "chart.", "watch.js.", "demo.", "term.")
 
 _FONTS = [
     "system-ui",
@@ -133,14 +133,16 @@ def static_files() -> list[Path]:
     return [PLOTLY]
 
 
-def head() -> str:
-    """The script and words put into the page's HTML."""
+def head(notice: dict | None = None) -> str:
+    """The script and words put into the page's HTML; with ``notice`` (visitors_web.notice) the line above a demo's page."""
     words = {lang: {key: pair[index] for key, pair in table().items() if key.startswith(_PREFIXES)} for index, lang in enumerate(LANGUAGES)}
-    page = {"words": words, "plotly": "gradio_api/file=" + quote(PLOTLY.as_posix())}
+    page = {"demo": notice, "logo": (ASSETS / "logo.svg").read_text(encoding="utf-8"), "words": words, "plotly": "gradio_api/file=" + quote(PLOTLY.as_posix())}
     # "<" is written so that no word can end the script element
     data = json.dumps(page, ensure_ascii=False).replace("<", "\\u003c")
     scripts = "\n".join((ASSETS / name).read_text(encoding="utf-8") for name in SCRIPTS)
-    return f"<script>window.FM_PAGE = {data};\n{scripts}\n</script>"
+    tokens, _, _ = (ASSETS / "style.css").read_text(encoding="utf-8").partition("/* page frame")
+    first = (ASSETS / "first.css").read_text(encoding="utf-8")
+    return f"<style>\n{tokens}{first}</style>\n<script>window.FM_PAGE = {data};\n{scripts}\n</script>"
 
 
 class PageHead:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from fm_gui import demo
 from fm_gui.data.formats.cells import plain, unique_names
 from fm_gui.data.formats.combine import combine
 from fm_gui.data.formats.options import ReadOptions
@@ -25,6 +26,7 @@ def read_hub_into(dataset_id: str, config: str, split: str, folder: Path, progre
     """
     import datasets
 
+    demo.check_source(dataset_id)
     progress(0.0, "reading.download")
     with _quiet(), _told(dataset_id):
         here = Path(dataset_id).exists() or (Path(datasets.config.HF_DATASETS_CACHE) / dataset_id.replace("/", "___")).exists()
