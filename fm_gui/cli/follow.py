@@ -1,4 +1,4 @@
-"""`fm-gui runs | status | watch | stop | resume | delete | undo | worker`: what happens to runs."""
+"""`fm-gui runs | status | watch | stop | end | resume | delete | undo | worker`: what happens to runs."""
 
 import json
 import time
@@ -17,6 +17,7 @@ from fm_gui.cli.base import (
     duration,
     number,
     opened,
+    pairs,
     put,
     put_json,
     put_note,
@@ -67,8 +68,16 @@ def watch(run: RunName, workspace: Folder = None, as_json: AsJson = False) -> No
     raise typer.Exit(finish(found, last, as_json))
 
 
-def stop(run: RunName, workspace: Folder = None, as_json: AsJson = False) -> None:
+def stop(
+    run: RunName,
+    discarded: Annotated[bool, typer.Option("--discard", help=tell("cli.option.discard"))] = False,
+    workspace: Folder = None,
+    as_json: AsJson = False,
+) -> None:
     found = opened(workspace).run(run)
+    if discarded:
+        found.discard()
+        return put_json({"deleted": run}) if as_json else put(tell("cli.deleted", name=run))
     active = found.status().state in found.ACTIVE
     found.stop()
     if as_json:
@@ -76,14 +85,32 @@ def stop(run: RunName, workspace: Folder = None, as_json: AsJson = False) -> Non
     put(tell("cli.stop.asked" if active else "cli.stop.idle", run=run))
 
 
+def end(run: RunName, workspace: Folder = None, as_json: AsJson = False) -> None:
+    found = opened(workspace).run(run)
+    if found.status().state not in found.ACTIVE:
+        return put_json(facts(found, found.status())) if as_json else put(tell("cli.stop.idle", run=run))
+    found.kill()
+    put_json(facts(found, found.status())) if as_json else put(tell("silent.ended", name=run))
+
+
 def resume(
     run: RunName,
+    settings: Annotated[list[str] | None, typer.Option("--set", metavar="SETTING=VALUE", help=tell("cli.option.change"))] = None,
     wait: Annotated[bool, typer.Option("--wait", help=tell("cli.option.wait"))] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help=tell("cli.option.outlook"))] = False,
     workspace: Folder = None,
     as_json: AsJson = False,
 ) -> None:
+    from fm_gui.changes import outlook
+
     found = opened(workspace).run(run)
-    found.resume()
+    changes = {name: None if text.lower() in ("", "none") else text for name, text in pairs(settings or [], "--set").items()}
+    if changes or dry_run:
+        told = [tell(key, **values) for key, values in outlook(found, changes)]
+        if dry_run:
+            return put_json({"run": run, "outlook": told}) if as_json else put("\n".join(told))
+        put_note("\n".join(told))
+    found.resume(changes)
     if wait:
         raise typer.Exit(finish(found, follow(found, quiet=as_json), as_json))
     if as_json:
@@ -209,6 +236,7 @@ def finish(run: "Run", last: "Status", as_json: bool) -> int:
 
 def put_status(run: "Run", now: "Status") -> None:
     """What a run is doing, in a few lines."""
+    from fm_gui import machine
     from fm_gui.tasks import get_task
 
     put(tell("cli.status.line", run=run.id, state=tell("state." + now.state), task=run.config.task, data=run.config.data.name))
@@ -218,7 +246,9 @@ def put_status(run: "Run", now: "Status") -> None:
         put(tell("cli.status.score", metric=tell("metric." + get_task(run.config.task).metric), value=number(now.score), step=now.best_step or 0))
     if now.waiting_for:
         put(tell("cli.status.waiting", runs=now.waiting_for))
-    if now.state in run.ACTIVE and now.heartbeat:
+    if now.needs_room:
+        put_problem(tell("watch.needs-room", size=machine.size(now.needs_room), folder=run.path))
+    if now.state in run.ACTIVE and now.heartbeat and not put_silence(run, now):
         put(tell("cli.status.alive", time=duration(max(0, time.time() - now.heartbeat))))
     if now.error:
         put_problem(UserError.from_dict(now.error).say(LANG))
@@ -226,3 +256,16 @@ def put_status(run: "Run", now: "Status") -> None:
         put_note(tell("cli.status.resumable", run=run.id))
     elif now.state == "done":
         put_note(tell("cli.status.next", run=run.id))
+
+
+def put_silence(run: "Run", now: "Status") -> bool:
+    """If a worker is silent for long, say why and what may be done; returns whether it is."""
+    from fm_gui import silence
+
+    if not run.stuck:
+        return False
+    key, values = silence.why(run)
+    put_problem(f"{tell('silent.line', time=duration(run.silence()))} {tell(key, **values)}")
+    put_note(tell("silent.about" if now.step else "silent.about.start", step=run.checkpoint_step))
+    put_note(tell("silent.cli", run=run.id))
+    return True

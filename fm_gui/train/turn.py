@@ -1,27 +1,110 @@
-"""Runs take turns: a worker waits until its device is free and no run waits longer."""
+"""Runs take turns: a worker waits until enough of the devices it may use are free and no run that wants one waits longer.
 
-from fm_gui.runs import Run
+While it waits it loads nothing large, not even the report that the training uses. Of several processes that train one
+run together, the first takes the devices for all, and the others read them from its status.
+"""
+
+import json
+import os
+import socket
+import time
+from dataclasses import dataclass
+
+from filelock import FileLock, Timeout
+
+from fm_gui import demo, machine, queue
+from fm_gui.errors import UserError
+from fm_gui.files import append_line, is_disk_full, write_json
+from fm_gui.runs import Run, Status
 from fm_gui.workspace import Workspace
 
+POLL = 0.4  # seconds between two looks at the line
+BEAT = 5.0  # seconds between two signs of life while nothing changes
 
-def wait_for_turn(workspace: Workspace, run: Run, lock, report) -> None:
-    """Take the device's lock, oldest waiting run first. Raises Stopped if asked to stop while waiting."""
-    import time
 
-    from filelock import Timeout
+@dataclass
+class Turn:
+    """The devices a run has for itself until it releases them (or its process ends: the system then does)."""
 
-    report.phase("queued")
-    while True:
-        report.beat()
-        others = [r for r in workspace.runs() if r.id != run.id and r.config.train.device == run.config.train.device]
-        active = [r for r in others if r.status().state in Run.ACTIVE]
-        ahead = [r for r in active if r.status().state != "queued" or (r.config.created, r.id) < (run.config.created, run.id)]
-        report.step(waiting_for=len(ahead))
-        if not any(r.status().state == "queued" for r in ahead):
-            try:
-                lock.acquire(timeout=0)
-                report.update(waiting_for=0)
-                return
-            except Timeout:
-                pass
-        time.sleep(0.3)
+    devices: list[str]
+    locks: list[FileLock]
+
+    def release(self) -> None:
+        for lock in self.locks:
+            lock.release()
+
+
+def take(run: Run) -> Turn | None:
+    """Wait for the run's turn; None if it is not to come: asked to stop, its device cannot be used here, its folder gone.
+
+    Which of them it was stands in the run's status.
+    """
+    if int(os.environ.get("RANK", 0)):
+        return _follow(run)
+    try:
+        return _wait(Workspace(run.workspace_root), run)
+    except UserError as problem:
+        _tell(run, run.status(), state="failed", error=problem.to_dict())
+    except FileNotFoundError:  # nobody is left to work for
+        pass
+    return None
+
+
+def _wait(workspace: Workspace, run: Run) -> Turn | None:
+    status = run.status()
+    _tell(run, status, state="queued", error=None, needs_room=0)
+    alone = queue.ahead(workspace, run) == ([], 0)  # its turn is now, and torch is loaded anyway
+    allowed, count = queue.devices_for(run.config.train, machine.usable(workspace.root / "cache", small=not alone))
+    _tell(run, status, devices=allowed)
+    while not (run.path / "stop").exists():
+        before, working = queue.ahead(workspace, run)
+        if not before and (locks := _lock(workspace, allowed, count)):
+            _tell(run, status, state="preparing", waiting_for=0, devices=list(locks))
+            return Turn(list(locks), list(locks.values()))
+        if (waiting := len(before) + working) != status.waiting_for or abs(time.time() - status.heartbeat) > BEAT:
+            _tell(run, status, waiting_for=waiting)
+        time.sleep(POLL)
+    _tell(run, status, state="stopped", eta=None, waiting_for=0)
+    return None
+
+
+def _tell(run: Run, status: Status, **changes) -> None:
+    """Change the status. A new state is also an event, but for the next phase, which the training tells itself.
+
+    Raises FileNotFoundError if the folder is gone.
+    """
+    for name, value in changes.items():
+        setattr(status, name, value)
+    status.heartbeat = time.time()
+    try:
+        write_json(run.path / "status.json", status.model_dump())
+        if changes.get("state", "preparing") != "preparing":
+            append_line(run.path / "events.jsonl", json.dumps({"time": status.heartbeat, "kind": "phase", "state": status.state}))
+    except OSError as problem:
+        if not is_disk_full(problem):  # to wait needs no room; the next sign of life tells it all again
+            raise
+
+
+def _follow(run: Run) -> Turn | None:
+    """The devices that the first process took for all; None if it did not come to that."""
+    while (status := run.status()).state == "queued":
+        time.sleep(POLL)
+    return Turn(status.devices, []) if status.state in Run.ACTIVE else None
+
+
+def _lock(workspace: Workspace, allowed: list[str], count: int) -> dict[str, FileLock]:
+    """The locks of ``count`` of the ``allowed`` devices, or none at all: who holds one never waits for another."""
+    taken: dict[str, FileLock] = {}
+    for device in allowed:
+        # a workspace may be shared by several machines, each with devices of its own
+        lock = FileLock(demo.device_locks(workspace.root) / f"{socket.gethostname()}.{device.replace(':', '-')}.lock")
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            continue
+        taken[device] = lock
+        if len(taken) == count:
+            return taken
+    for lock in taken.values():
+        lock.release()
+    return {}

@@ -16,7 +16,7 @@ from fm_gui.workspace import Workspace
 
 
 def make_run(
-    workspace: Workspace, name: str, state: str = "training", *, task="text-classification", steps=1000, step=620, age=300.0, **status
+    workspace: Workspace, name: str, state: str = "training", *, task="text-classification", steps=1000, step=620, age=300.0, train=None, **status
 ) -> Run:
     """A run in ``state`` with curves up to ``step``; an active one is kept alive by this very process."""
     data = DatasetSpec(
@@ -26,7 +26,7 @@ def make_run(
         created=0.0,
         columns=[ColumnInfo(name="text", kind="text", filled=1202, distinct=1190, mean_length=84.0)],
     )
-    config = RunConfig(task=task, data=data, model=ModelSpec(start="minilm"), train=TrainSettings(), created=time.time() - age)
+    config = RunConfig(task=task, data=data, model=ModelSpec(start="minilm"), train=TrainSettings(**train or {}), created=time.time() - age)
     run = workspace.new_run(config, name)
     values = {
         "state": state,
