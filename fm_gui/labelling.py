@@ -6,9 +6,7 @@ of the rows loses nothing. ``take_over`` makes them a step of the recipe.
 
 import json
 import os
-import uuid
 from collections.abc import Callable
-from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -19,7 +17,7 @@ from fm_gui.data.dataset import Dataset
 from fm_gui.data.moved import ANSWERS, Moves, lines
 from fm_gui.data.recipe import row_key
 from fm_gui.errors import UserError
-from fm_gui.files import disk_guard
+from fm_gui.files import disk_guard, write_text
 
 LOOKED_AT = 2_000  # texts that a model ranks: enough to find the doubtful ones, in seconds
 AT_ONCE = 64  # of them between two signs of progress
@@ -62,13 +60,17 @@ def give(dataset: Dataset, row: int, label: str | None) -> None:
         raise UserError("row-unknown", row=row + 1, rows=dataset.spec.rows, name=dataset.spec.name)
     if "text" not in dataset.spec.roles:
         raise UserError("label-no-text", name=dataset.spec.name)
-    with _alone(dataset):
-        _append(dataset, {row_key(dataset.rows([row])[0]["text"]): label})
+    with dataset.workspace.editing(dataset.spec.name):
+        now, text = Dataset(dataset.workspace, dataset.spec.name), dataset.rows([row])[0]["text"]
+        if row >= now.spec.rows or now.rows([row])[0].get("text") != text:  # somebody changed the rows since they were seen
+            raise UserError("dataset-moved-on", name=dataset.spec.name)
+        _append(now, {row_key(text): label})
 
 
 def forget_skipped(dataset: Dataset) -> None:
     """Take back every "not this one", so that those rows are asked again."""
-    with _alone(dataset):
+    with dataset.workspace.editing(dataset.spec.name):
+        dataset = Dataset(dataset.workspace, dataset.spec.name)
         _append(dataset, {key: None for key, label in answers(dataset).items() if label == SKIPPED})
 
 
@@ -157,7 +159,7 @@ def take_over(dataset: Dataset) -> Dataset:
     """
     from fm_gui.data import history
 
-    with _alone(dataset):
+    with dataset.workspace.editing(dataset.spec.name):
         given = answers(dataset)
         here = {row_key(text) for text in dataset.column("text") or []}
         labels = {key: label for key, label in given.items() if label != SKIPPED and key in here}
@@ -183,13 +185,6 @@ def _file(dataset: Dataset) -> Path:
     return dataset.path / ANSWERS
 
 
-def _alone(dataset: Dataset) -> AbstractContextManager:
-    """While answers are written no other window or program writes some."""
-    from filelock import FileLock
-
-    return FileLock(dataset.workspace.root / "locks" / f"labels-{dataset.spec.name}.lock")
-
-
 def _append(dataset: Dataset, given: dict[str, str | None]) -> None:
     told = [{"key": key, "label": label, "steps": [step.time for step in dataset.spec.recipe]} for key, label in given.items()]
     with disk_guard(dataset.path), open(_file(dataset), "a+b") as file:
@@ -206,7 +201,5 @@ def _drop(dataset: Dataset, here: set[str]) -> None:
     """Forget the answers to texts that are ``here`` (row keys)."""
     moves = Moves(dataset)
     left = [one for one in lines(dataset, ANSWERS) if here.isdisjoint(moves.keys(one["key"], one.get("steps", [])))]
-    beside = dataset.path / f".labels-{uuid.uuid4().hex}"
     with disk_guard(dataset.path):
-        beside.write_text("".join(json.dumps(one, ensure_ascii=False) + "\n" for one in left), encoding="utf-8", newline="\n")
-    os.replace(beside, _file(dataset))
+        write_text(_file(dataset), "".join(json.dumps(one, ensure_ascii=False) + "\n" for one in left))

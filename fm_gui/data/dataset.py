@@ -32,8 +32,9 @@ class Dataset:
 
     def __init__(self, workspace: "Workspace", name: str, spec: DatasetSpec | None = None):
         self.workspace, self.path = workspace, workspace.dataset_path(name)
-        self.spec = spec or DatasetSpec(**read_json(self.path / "dataset.json"))
-        self.opened = self.spec.fingerprint  # what it was when this handle looked
+        known = self._known()
+        self.opened = None if spec else known  # what it was when this handle looked; a run's copy is not written
+        self.spec = spec or DatasetSpec(**known | {"name": name})  # the folder names it
         if spec and not self.table_file.exists():
             raise UserError("dataset-changed", name=name)  # deleted, and another one added under its name
 
@@ -48,8 +49,17 @@ class Dataset:
 
     @cached_property
     def table(self) -> "pa.Table":
-        """All rows, mapped from disk: opening costs no memory."""
-        return open_table(self.table_file)
+        """All rows, mapped from disk: opening costs no memory. Raises UserError if they are missing or damaged."""
+        return self.version(self.spec.table)
+
+    def version(self, name: str) -> "pa.Table":
+        """The rows of the version whose table is called ``name``."""
+        try:
+            return open_table(self.path / "tables" / f"{name}.arrow")
+        except (OSError, ValueError):  # pyarrow's own errors are ValueErrors
+            if self.opened is not None:
+                self.check_current()
+            raise UserError("table-damaged", name=self.spec.name) from None
 
     def page(self, start: int, count: int) -> list[dict[str, Any]]:
         """``count`` rows from row number ``start`` (from 0) on, as in the file; "#" is the row number from 1."""
@@ -72,6 +82,8 @@ class Dataset:
                 return {part: kept[part] for part in PARTS}
         columns = [self.column(role) for role in ("text", "label", "split", "group", "date")]
         parts = split_rows(*columns[:3], self.spec.split, *columns[3:])
+        if not self.workspace.writable:
+            return parts
         with disk_guard(self.workspace.root):
             file.parent.mkdir(exist_ok=True)
             beside = file.with_name(f".{uuid.uuid4().hex}.npz")
@@ -119,13 +131,25 @@ class Dataset:
         self.spec.split = split
         return self.save()
 
+    def check_current(self) -> None:
+        """Raises UserError if somebody else changed, renamed or deleted the data set since this handle looked."""
+        self.workspace.dataset_path(self.path.name)
+        if self._known() != self.opened:
+            raise UserError("dataset-moved-on", name=self.spec.name)
+
+    def _known(self) -> dict[str, Any]:
+        try:
+            return read_json(self.path / "dataset.json")
+        except FileNotFoundError:  # deleted in this moment
+            raise UserError("dataset-moved-on", name=self.path.name) from None
+
     def save(self) -> DatasetSpec:
         """Write what is known of the data set, with a fresh fingerprint. Raises UserError if somebody else changed it meanwhile."""
-        if read_json(self.path / "dataset.json")["fingerprint"] != self.opened:
-            raise UserError("dataset-moved-on", name=self.spec.name)
-        self.opened = self.spec.fingerprint = fingerprint(self.spec)
-        with disk_guard(self.path):
-            write_json(self.path / "dataset.json", self.spec.model_dump(mode="json"))
+        with self.workspace.changing():
+            self.check_current()
+            self.spec.fingerprint = fingerprint(self.spec)
+            self.opened = self.spec.model_dump(mode="json")
+            write_json(self.path / "dataset.json", self.opened)
         return self.spec
 
 

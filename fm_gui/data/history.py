@@ -12,7 +12,7 @@ from fm_gui.data.columns import describe, guess_roles
 from fm_gui.data.dataset import Dataset
 from fm_gui.data.moved import carry
 from fm_gui.data.split import check_method
-from fm_gui.data.tables import open_table, write_table
+from fm_gui.data.tables import write_table
 from fm_gui.errors import UserError
 from fm_gui.files import disk_guard
 
@@ -48,8 +48,7 @@ def apply(dataset: Dataset, steps: Sequence[StepSpec], progress: Progress | None
             raise UserError("step-leaves-nothing", step=spec.step, rows=before.num_rows)
         if lenient and table.equals(before):
             continue
-        with disk_guard(dataset.path, needed=table.nbytes):
-            name = write_table(dataset.path / "tables", table)
+        name = _write(dataset, table)
         after = {role: column for role, column in there.items() if column in table.column_names}
         applied.append(Applied(step=spec.step, settings=spec.settings, table=name, rows=table.num_rows, roles=there, after=after))
         last = max((step.time for step in (*dataset.spec.recipe, *dataset.spec.undone, *applied[:-1])), default=0.0)
@@ -116,7 +115,7 @@ def _moved(dataset: Dataset, steps: list[Applied], first: int, last: int) -> Ite
     files = [dataset.path / "tables" / f"{name}.arrow" for name in names]
     for number in range(first, last):
         if files[number].exists() and files[number + 1].exists():
-            yield steps[number], open_table(files[number]), open_table(files[number + 1]), None
+            yield steps[number], dataset.version(names[number]), dataset.version(names[number + 1]), None
 
 
 def _switch(
@@ -147,10 +146,13 @@ def _switch(
     check_method(spec.split, "group" in kept, "date" in kept)
     if spec.recipe:
         spec.recipe[-1].after = columns_of(fresh)
-    for step, before, after, rows in moved:
-        carry(fresh, step, before, after, rows)
-    fresh.save()
-    _forget_old(fresh)
+    with dataset.workspace.editing(spec.name):  # no label is given between the look at them and the switch
+        fresh.check_current()
+        for step, before, after, rows in moved:
+            carry(fresh, step, before, after, rows)
+        with dataset.workspace.changing():  # at once: a table that somebody has just written must not look like an old one
+            fresh.save()
+            forget_old(fresh)
     return fresh
 
 
@@ -181,22 +183,35 @@ def _make_again(dataset: Dataset) -> None:
         return
     there = [n for n, step in enumerate(spec.recipe, 1) if (folder / f"{step.table}.arrow").exists()]
     begin = there[-1] if there else 0
-    table = open_table(folder / f"{spec.recipe[begin - 1].table if begin else spec.original}.arrow")
+    table = dataset.version(spec.recipe[begin - 1].table if begin else spec.original)
     for step in spec.recipe[begin:]:
         table = make_step(step).apply(table, step.roles).table
-    with disk_guard(dataset.path, needed=table.nbytes):
-        name = write_table(folder, table)
-    spec.recipe[-1].table = spec.table = name
+    spec.recipe[-1].table = spec.table = _write(dataset, table)
 
 
-def _forget_old(dataset: Dataset) -> None:
+def _write(dataset: Dataset, table: "pa.Table") -> str:
+    """Write ``table`` as a version and return its name. Raises UserError if the data set was renamed or deleted meanwhile."""
+    try:
+        with disk_guard(dataset.path, needed=table.nbytes):
+            return write_table(dataset.path / "tables", table)
+    except FileNotFoundError:
+        dataset.check_current()
+        raise
+
+
+def forget_old(dataset: Dataset) -> None:
     """Delete tables that nobody needs: neither a run, nor the newest versions, nor the original."""
+    needed = needed_tables(dataset)
+    for file in (dataset.path / "tables").glob("*.arrow"):
+        if file.stem not in needed:
+            file.unlink()
+
+
+def needed_tables(dataset: Dataset) -> set[str]:
+    """The names of the tables that are kept: of the version in use, those near to it, the original, and those of runs."""
     spec = dataset.spec
     steps = [*spec.recipe, *reversed(spec.undone)]
     near = sorted(range(len(steps)), key=lambda n: abs(n - len(spec.recipe) + 1))[:VERSIONS_KEPT]
     needed = {spec.original, spec.table, *(steps[n].table for n in near)}
-    needed |= {run.config.data.table for run in dataset.workspace.runs() if run.config.data.name == spec.name}
-    for file in (dataset.path / "tables").glob("*.arrow"):
-        if file.stem not in needed:
-            file.unlink()
+    return needed | {run.config.data.table for run in dataset.workspace.runs() if run.config.data.name == spec.name}
 

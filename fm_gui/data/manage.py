@@ -1,5 +1,6 @@
 """Data sets as wholes: rename, copy, merge, take a sample, write out."""
 
+import errno
 import os
 import shutil
 import time
@@ -31,18 +32,18 @@ Progress = Callable[[float, str], None]  # share done, words key of what is goin
 
 def rename(workspace: "Workspace", name: str, new: str) -> "DatasetSpec":
     """Call a data set ``new``. Raises UserError if that is taken or cannot be a name, or if runs know it by the old one."""
-    dataset = Dataset(workspace, name)
-    check_free(workspace, new)
-    if users := [run.id for run in workspace.runs() if run.config.data.name == name]:
-        raise UserError("dataset-rename-used", name=name, runs=", ".join(users[:6]))
-    old = dataset.path
-    os.rename(old, old.with_name(new))
-    dataset.path, dataset.spec.name = old.with_name(new), new
-    try:
-        return dataset.save()
-    except (UserError, OSError):  # a full disk, or another window was faster
-        os.rename(dataset.path, old)
-        raise
+    with workspace.editing(name), workspace.changing():
+        dataset = Dataset(workspace, name)
+        check_free(workspace, new)
+        if users := [run.id for run in workspace.runs() if run.config.data.name == name]:
+            raise UserError("dataset-rename-used", name=name, runs=", ".join(users[:6]))
+        try:
+            os.rename(dataset.path, dataset.path.with_name(new))  # the folder names it, so this is all: it cannot half happen
+        except OSError as problem:
+            if problem.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+                raise
+            raise UserError("dataset-exists", name=new) from None  # added in this moment
+        return Dataset(workspace, new).spec
 
 
 def duplicate(workspace: "Workspace", name: str, new: str = "") -> "DatasetSpec":
@@ -53,7 +54,9 @@ def duplicate(workspace: "Workspace", name: str, new: str = "") -> "DatasetSpec"
     folder = workspace.root / "cache" / f"adding-{uuid.uuid4().hex}"
     try:
         with disk_guard(workspace.root, needed=dataset.table.nbytes):
-            shutil.copytree(dataset.path, folder)
+            with workspace.editing(name):  # no table is cleared away meanwhile
+                dataset.check_current()
+                shutil.copytree(dataset.path, folder, ignore=shutil.ignore_patterns(".*"))
             spec = dataset.spec.model_copy(update={"name": new or name, "created": time.time()})
             return publish(workspace, folder, spec, explicit=bool(new))
     finally:

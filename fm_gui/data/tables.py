@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fm_gui.config import DatasetSpec
+from fm_gui.files import sync_to_disk
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -21,11 +22,8 @@ def write_table(folder: Path, table: "pa.Table") -> str:
 
     beside = folder / f".{uuid.uuid4().hex}"
     try:
-        with open(beside, "wb") as file:
-            with pa.ipc.new_file(file, table.schema) as writer:
-                writer.write_table(table, max_chunksize=CHUNK)
-            file.flush()
-            os.fsync(file.fileno())
+        with open(beside, "wb") as file, pa.ipc.new_file(file, table.schema) as writer:
+            writer.write_table(table, max_chunksize=CHUNK)
         return adopt(folder, beside)
     finally:
         beside.unlink(missing_ok=True)
@@ -35,7 +33,9 @@ def adopt(folder: Path, file: Path) -> str:
     """Move an Arrow file that is already written (on the same disk) to its place below ``folder``; returns its name."""
     with open(file, "rb") as stream:
         name = hashlib.file_digest(stream, "sha256").hexdigest()[:16]
+    sync_to_disk(file)
     os.replace(file, folder / f"{name}.arrow")
+    sync_to_disk(folder)
     return name
 
 

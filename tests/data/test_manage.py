@@ -1,5 +1,6 @@
 """Data sets as wholes: another name, copies, samples, several in one, and rows written so that they read back the same."""
 
+import errno
 import json
 from collections import Counter
 
@@ -63,13 +64,17 @@ def test_a_name_that_runs_know_stays(workspace, reviews):
     assert names(workspace) == {"reviews"}
 
 
-def test_a_rename_that_fails_half_way_is_taken_back(workspace, reviews, monkeypatch):
-    def full(self):
-        raise UserError("disk-full", path="here", free=1, needed=2)
+def test_the_folder_names_a_data_set(workspace, reviews, monkeypatch):
+    """So a rename is one step for the disk too, and needs no room on it."""
 
-    monkeypatch.setattr(Dataset, "save", full)
-    refused("disk-full", manage.rename, workspace, "reviews", "new")
-    assert Dataset(workspace, "reviews").spec.name == "reviews" and names(workspace) == {"reviews"}
+    def full(*given, **more):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("fm_gui.data.dataset.write_json", full)
+        assert manage.rename(workspace, "reviews", "new").name == "new"
+    assert names(workspace) == {"new"} and Dataset(workspace, "new").set_split(SplitSpec(test=0.2)).name == "new"
+    refused("dataset-unknown", reviews.set_split, SplitSpec(test=0.3))  # another window still calls it by the old name
 
 
 def test_a_copy_goes_its_own_way(workspace, reviews):
