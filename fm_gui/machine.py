@@ -1,11 +1,14 @@
 """What this machine can do, found out by doing it: every device runs a real kernel before it is offered.
 
 ``torch`` is imported inside the functions; the first call of :func:`devices` costs seconds, the next nothing.
+A waiting worker must stay small: :func:`usable` reads what another process found out.
 """
 
+import json
 import os
 import platform
 import shutil
+import socket
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -14,6 +17,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 from fm_gui.errors import UserError
+from fm_gui.files import read_json, write_json
+from fm_gui.memory import memory as memory
+from fm_gui.processes import boot
 from fm_gui.text import say
 
 Words = tuple[str, dict[str, Any]]  # a key of the table of words and its values
@@ -115,6 +121,40 @@ def nvidia_driver() -> str | None:
     return (asked.stdout.strip().splitlines() or ["?"])[0] if asked.returncode == 0 else None
 
 
+def usable(cache: Path, small: bool = False) -> list[str]:
+    """The names of the devices on which a kernel ran, GPUs first, "cpu" last.
+
+    Found out once and kept in the folder ``cache`` until the machine, its driver or torch is another; a process that
+    must stay ``small`` has another one import torch.
+    """
+    from filelock import FileLock
+
+    path, key = cache / f"devices-{socket.gethostname()}.json", _key()
+    with FileLock(cache / ".devices.lock"):  # of many workers that start together, one asks
+        if path.exists() and (kept := read_json(path))["key"] == key:
+            return kept["usable"]
+        tried = _tried_elsewhere() if small else [(device.name, device.problem is None) for device in devices()]
+        found = [name for name, good in tried if good]
+        if len(found) == len(tried):  # a GPU that failed is tried again: it may only have been full
+            write_json(path, {"key": key, "usable": found})
+        return found
+
+
+def _tried_elsewhere() -> list[tuple[str, bool]]:
+    """Every device's name and whether it can be used, found out by a process of its own."""
+    code = "import json; from fm_gui import machine; print(json.dumps([(d.name, d.problem is None) for d in machine.devices()]))"
+    here = Path(__file__).resolve().parent.parent
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, encoding="utf-8", check=True, cwd=here)
+    return json.loads(told.stdout.splitlines()[-1])
+
+
+def _key() -> list[str | None]:
+    """What the usable devices depend on."""
+    from importlib.metadata import version
+
+    return [boot(), version("torch"), os.environ.get("CUDA_VISIBLE_DEVICES"), nvidia_driver()]
+
+
 def pick(setting: str) -> str:
     """The device a run shall use: "auto" takes the first GPU that works, else the CPU. Raises UserError if it cannot be used."""
     usable = [device.name for device in devices() if device.problem is None]
@@ -136,20 +176,6 @@ def cores() -> int:
     return count if quota == "max" else max(1, min(count, round(int(quota) / int(period))))
 
 
-def memory() -> tuple[int, int]:
-    """(total, available) bytes of memory for this process: the machine's, or the container's limit if that is less."""
-    import psutil
-
-    now = psutil.virtual_memory()
-    total, available = now.total, now.available
-    try:
-        limit = int(Path("/sys/fs/cgroup/memory.max").read_text(encoding="utf-8"))
-        used = int(Path("/sys/fs/cgroup/memory.current").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return total, available
-    return min(total, limit), min(available, max(0, limit - used))
-
-
 @cache
 def cpu_name() -> str:
     """What the CPU calls itself."""
@@ -165,6 +191,11 @@ def cpu_name() -> str:
 def gigabytes(size: int) -> str:
     """Bytes as "23 GB", "1.4 GB"."""
     return f"{size / GB:.0f} GB" if size >= 10 * GB else f"{size / GB:.1f} GB"
+
+
+def size(count: int) -> str:
+    """Bytes as "340 MB" or, from 1 GB on, "2.1 GB"."""
+    return gigabytes(count) if count >= GB else f"{max(1, round(count / 1_000_000))} MB"
 
 
 def summary(lang: str) -> str:

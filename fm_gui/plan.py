@@ -2,12 +2,13 @@
 
 import math
 import shlex
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any
 
-from fm_gui import machine
+from fm_gui import demo, machine
 from fm_gui.config import ModelSpec, RunConfig, TrainSettings, parse
 from fm_gui.errors import UserError
 from fm_gui.runs import Run
@@ -16,6 +17,7 @@ from fm_gui.workspace import Workspace
 
 EPOCHS_IN_A_BUDGET = 100  # a time budget on little data ends here: more would only learn by heart
 CHECKS = 12  # of the validation part in a run, if not set
+SMALL_FILES = 32_000_000  # bytes of a run besides its weights: tokenizer, curves, logs, evaluation
 PACKAGES = ("torch", "transformers", "tokenizers", "datasets", "numpy", "gradio")
 
 
@@ -69,7 +71,7 @@ def make_config(
         values["minutes"] = minutes
     elif asked.keys() & {"epochs", "max_steps"} and "minutes" not in asked:
         values["minutes"] = None  # who counts epochs or steps does not want the preset's clock
-    chosen = parse(TrainSettings, values)
+    chosen = demo.limited(parse(TrainSettings, values))
     if chosen.device not in ("auto", "cpu"):  # asking costs the import of torch
         machine.pick(chosen.device)
     return RunConfig(
@@ -88,10 +90,51 @@ def default_start(task) -> str:
 
 
 def start(workspace: Workspace, config: RunConfig, name: str = "") -> Run:
-    """Make the run and start its worker. Raises UserError if ``name`` is taken."""
+    """Make the run and start its worker. Raises UserError if ``name`` is taken or the disk has no room for its checkpoints."""
+    check_room(workspace, config)
     run = workspace.new_run(config, name)
     run.start()
     return run
+
+
+def check_room(workspace: Workspace, config: RunConfig) -> None:
+    """Raise UserError if the run's files cannot fit on the disk. A hub model that is not here yet is not weighed."""
+    if config.model.start.startswith("hub:"):
+        return
+    weights = 4 * rough_parameters(workspace, config)  # bytes, in fp32
+    needed, free = disk_needed(weights, 3 * weights), shutil.disk_usage(workspace.root).free
+    if needed > free:
+        raise UserError("no-room", path=str(workspace.root), needed=machine.size(needed), free=machine.size(free))
+
+
+def disk_needed(weights: int, checkpoint: int) -> int:
+    """The most bytes that a run has on disk at a time: two checkpoints and a third being written, the best weights the same
+    way, and the model folder; ``checkpoint`` is the bytes of one, weights and optimizer state."""
+    return 3 * checkpoint + 3 * weights + SMALL_FILES
+
+
+def rough_parameters(workspace: Workspace, config: RunConfig) -> int:
+    """About how many weights the model has, before its tokenizer is trained."""
+    from fm_gui.data.dataset import Dataset
+    from fm_gui.models import catalog, hub
+
+    if config.model.start != "scratch":
+        return hub.count_parameters(hub.resolve(workspace, config.model.start))
+    task, architecture = get_task(config.task), catalog.get_architecture(config.model.architecture)
+    vocabulary, _ = guess_vocabulary(Dataset(workspace, config.data.name, config.data), architecture, config.model.vocab_size)
+    return architecture.parameters(config.model.size, vocabulary, task.limit(config), task.head)
+
+
+def guess_vocabulary(dataset, architecture, vocab_size: int) -> tuple[int, int]:
+    """(size of the vocabulary that training will choose, about how many bytes of text it will read) before either is done."""
+    import pyarrow.compute as compute
+
+    from fm_gui.models.tokenizers import choose_vocab_size
+
+    column = dataset.table[dataset.spec.roles["text"].column].cast("string")
+    share = len(dataset.parts()["train"]) / max(dataset.spec.rows, 1)
+    in_training = int((compute.sum(compute.binary_length(column)).as_py() or 0) * share)
+    return vocab_size or choose_vocab_size(in_training, architecture.tokenizer), in_training
 
 
 def steps_of(train: TrainSettings, per_epoch: int) -> int:
@@ -104,6 +147,18 @@ def check_every(train: TrainSettings, steps: int, per_epoch: int) -> int:
     """Steps between two checks of the validation part: CHECKS a run, fewer when it is short of epochs."""
     checks = CHECKS if train.minutes else min(CHECKS, max(2, round(2 * steps / per_epoch)))
     return train.eval_every or max(1, math.ceil(steps / checks))
+
+
+def checks_of(steps: int, every: int) -> int:
+    """How often the validation part is scored: before the first step, every ``every`` steps, and at the end."""
+    return 1 + math.ceil(steps / every)
+
+
+def fitting_steps(train: TrainSettings, step: float, check: float, most: int) -> int:
+    """The steps that fit the time budget, given the seconds of one step and of one check."""
+    budget, every = 60 * train.minutes, train.eval_every
+    fitting = budget / (step + check / every) if every else max((budget - (CHECKS + 1) * check) / step, budget / 2 / step)
+    return max(1, min(int(fitting), most))
 
 
 def plan(workspace: Workspace, config: RunConfig, progress: Callable[[int, int], None] | None = None) -> Plan:

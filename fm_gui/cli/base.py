@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from fm_gui import times
 from fm_gui.errors import UserError
 from fm_gui.text import say
 
@@ -113,13 +114,8 @@ def put_table(headers: list[str], rows: Iterable[Iterable[Any]]) -> None:
 
 
 def duration(seconds: float) -> str:
-    """ "12 s", "4 min 10 s" or "2 h 5 min"."""
-    whole = round(seconds)
-    if whole < 60:
-        return tell("time.seconds", s=whole)
-    if whole < 3600:
-        return tell("time.minutes", m=whole // 60, s=whole % 60)
-    return tell("time.hours", h=whole // 3600, m=whole % 3600 // 60)
+    """ "12 s", "4 min 10 s", "2 h 5 min" in the language of this terminal."""
+    return times.duration(seconds, LANG)
 
 
 def number(value: float | None) -> str:

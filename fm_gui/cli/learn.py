@@ -1,4 +1,4 @@
-"""`fm-gui train`: from a data set and a model to a run."""
+"""`fm-gui train | preflight`: from a data set and a model to a run, or to what it would take."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -7,6 +7,7 @@ import typer
 
 from fm_gui.cli.base import AsJson, Folder, number, opened, pairs, put, put_json, put_note, tell
 from fm_gui.cli.follow import finish, follow
+from fm_gui.cli.preflight import measured, put_preflight, start_if_it_fits
 from fm_gui.errors import UserError
 
 if TYPE_CHECKING:
@@ -14,16 +15,25 @@ if TYPE_CHECKING:
     from fm_gui.workspace import Workspace
 
 
+Data = Annotated[str, typer.Option(metavar="NAME", help=tell("cli.option.data"))]
+TaskName = Annotated[str, typer.Option(help=tell("cli.option.task"))]
+Model = Annotated[str, typer.Option(help=tell("cli.option.model"))]
+Preset = Annotated[str, typer.Option(metavar="quick|balanced|best", help=tell("cli.option.preset"))]
+Minutes = Annotated[float | None, typer.Option(help=tell("cli.option.minutes"))]
+Settings = Annotated[list[str] | None, typer.Option("--set", metavar="SETTING=VALUE", help=tell("cli.option.set"))]
+
+
 def train(
-    data: Annotated[str, typer.Option(metavar="NAME", help=tell("cli.option.data"))],
-    task: Annotated[str, typer.Option(help=tell("cli.option.task"))] = "",
-    model: Annotated[str, typer.Option(help=tell("cli.option.model"))] = "",
-    preset: Annotated[str, typer.Option(metavar="quick|balanced|best", help=tell("cli.option.preset"))] = "balanced",
-    minutes: Annotated[float | None, typer.Option(help=tell("cli.option.minutes"))] = None,
-    settings: Annotated[list[str] | None, typer.Option("--set", metavar="SETTING=VALUE", help=tell("cli.option.set"))] = None,
+    data: Data,
+    task: TaskName = "",
+    model: Model = "",
+    preset: Preset = "balanced",
+    minutes: Minutes = None,
+    settings: Settings = None,
     name: Annotated[str, typer.Option(metavar="RUN", help=tell("cli.option.run-name"))] = "",
     wait: Annotated[bool, typer.Option("--wait", help=tell("cli.option.wait"))] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help=tell("cli.option.dry-run"))] = False,
+    if_it_fits: Annotated[bool, typer.Option("--preflight", help=tell("cli.option.preflight"))] = False,
     workspace: Folder = None,
     as_json: AsJson = False,
 ) -> None:
@@ -34,6 +44,8 @@ def train(
     config = plan.make_config(space, **asked)
     if dry_run:
         return put_plan(plan.plan(space, config), as_json)
+    if if_it_fits:
+        start_if_it_fits(space, config)
     run = plan.start(space, config, name)
     if not wait:
         if as_json:
@@ -42,6 +54,17 @@ def train(
         return put_note(tell("cli.train.started", run=run.id))
     put_note(tell("cli.train.waiting", run=run.id))
     raise typer.Exit(finish(run, follow(run, quiet=as_json), as_json))
+
+
+def preflight(
+    data: Data, task: TaskName = "", model: Model = "", preset: Preset = "balanced", minutes: Minutes = None, settings: Settings = None,
+    workspace: Folder = None, as_json: AsJson = False,
+) -> None:  # fmt: skip
+    from fm_gui import plan
+
+    space = opened(workspace)
+    asked = arguments(space, task=task, data=data, model=model, preset=preset, minutes=minutes, settings=pairs(settings or [], "--set"))
+    put_preflight(space, measured(space, plan.make_config(space, **asked)), as_json)
 
 
 def arguments(space: "Workspace", *, task: str, data: str, model: str, preset: str, minutes: float | None, settings: dict[str, str]) -> dict:

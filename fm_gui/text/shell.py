@@ -34,6 +34,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "strip.waiting": ("+{count} waiting", "另有 {count} 个排队"),
     "strip.more": ("+{count} more", "另有 {count} 个"),
     # times and sizes
+    "time.milliseconds": ("{ms} ms", "{ms} 毫秒"),
     "time.seconds": ("{s} s", "{s} 秒"),
     "time.minutes": ("{m} min {s} s", "{m} 分 {s} 秒"),
     "time.hours": ("{h} h {m} min", "{h} 小时 {m} 分"),

@@ -1,9 +1,19 @@
-"""Measured, not guessed: the precision that is fast here, and how many steps fit a time budget."""
+"""Measured, not guessed: the precision that is fast here, the seconds of real steps and checks, the memory they take."""
 
 import copy
+import functools
+import sys
 import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
+import psutil
 import torch
+
+from fm_gui.tasks import Step
+
+MOST_STEPS = 20  # that are timed to know the usual one: more would not make the mean much surer
 
 
 def pick_precision(setting: str, device: torch.device) -> str:
@@ -31,29 +41,84 @@ def micro_tokens(device: torch.device) -> int:
     return max(4096, int(torch.cuda.get_device_properties(device).total_memory / 2**30) * 512)
 
 
-def seconds_per_step(take_step, steps, model, optimizers, budget: float, beat) -> float:
-    """Seconds of a real step, by doing some and undoing them; at least 1, for at most a tenth of ``budget`` seconds.
+def time_steps(
+    take_step: Callable, steps: Iterable[Step], device: torch.device, beat: Callable, seconds: float, agree: Callable[[bool], bool] = bool
+) -> list[tuple[float, int]]:
+    """(seconds, padded tokens) of real steps, at most MOST_STEPS, for about ``seconds``; the first pays for setting up and is left out.
 
-    ``take_step(step)`` does forward, backward and update. The weights and the optimizers are as before afterwards.
+    ``agree`` makes several processes that take them together end together.
     """
-    weights = copy.deepcopy(model.state_dict())
-    states = copy.deepcopy([optimizer.state_dict() for optimizer in optimizers])
-    times: list[float] = []
+    times: list[tuple[float, int]] = []
     begin = time.perf_counter()
     for step in steps:
         started = time.perf_counter()
         take_step(step)
-        if next(model.parameters()).is_cuda:
-            torch.cuda.synchronize()
-        times.append(time.perf_counter() - started)
+        wait_for(device)
+        times.append((time.perf_counter() - started, work_of(step)))
         beat()
-        if len(times) >= 20 or (len(times) >= 2 and time.perf_counter() - begin > min(budget / 10, 20)):
+        if agree(len(times) > MOST_STEPS or (len(times) >= 2 and time.perf_counter() - begin > seconds)):
             break
-    model.load_state_dict(weights)
-    for optimizer, state in zip(optimizers, states):
-        optimizer.load_state_dict(state)
-        optimizer.zero_grad(set_to_none=True)
-    times = times[1:]  # the first step pays for setting up
-    return sum(times) / len(times)
+    return times[1:]
 
 
+def work_of(step: Step) -> int:
+    """Tokens of a step, padding included: what its time goes with."""
+    return sum(int(batch["input_ids"].numel()) for batch in step.micro)
+
+
+def wait_for(device: torch.device) -> None:
+    """Until the device has done what it was asked."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+
+
+@contextmanager
+def undone(model, optimizers) -> Iterator[None]:
+    """Steps taken inside leave no trace: the weights and the optimizers are as before afterwards."""
+    weights = copy.deepcopy(model.state_dict())
+    states = copy.deepcopy([optimizer.state_dict() for optimizer in optimizers])
+    try:
+        yield
+    finally:
+        model.load_state_dict(weights)
+        for optimizer, state in zip(optimizers, states):
+            optimizer.load_state_dict(state)
+            optimizer.zero_grad(set_to_none=True)
+
+
+def time_check(job, items: int, beat: Callable) -> float:
+    """Seconds of one real check of the validation part, with what the model writes at it; ``items`` are scored."""
+    begin = time.perf_counter()
+    part = job.data["validation"]
+    job.task.metrics(job.model, job.processor, part, job.config, job.device, items, beat)
+    job.task.samples(job.model, job.processor, part, job.config, job.device)
+    return time.perf_counter() - begin
+
+
+def peak_memory(device: torch.device) -> int:
+    """The most bytes used at a time so far: by torch on a GPU, by this process otherwise."""
+    if device.type == "cuda":
+        return torch.cuda.max_memory_reserved(device)
+    if sys.platform.startswith("linux"):  # ru_maxrss would count what the parent had when it forked
+        line = next(line for line in Path("/proc/self/status").read_text(encoding="utf-8").splitlines() if line.startswith("VmHWM:"))
+        return int(line.split()[1]) * 1024
+    if sys.platform == "win32":
+        return psutil.Process().memory_info().peak_wset
+    import resource
+
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # bytes on a Mac
+
+
+def compile_model(model) -> None:
+    """Let torch compile the body of ``model`` at its next training call, for any length of batch; names of weights stay.
+
+    Scoring and writing stay as they are: each of their shapes would be compiled anew.
+    """
+    body, plain = model.base_model, model.base_model.forward
+    compiled = torch.compile(plain, dynamic=True)
+
+    @functools.wraps(plain)
+    def forward(*args, **named):
+        return (compiled if body.training else plain)(*args, **named)
+
+    body.forward = forward

@@ -1,48 +1,91 @@
 """How many steps a run takes: planned or, for a time budget, measured; and the truth beside it afterwards."""
 
+import time
+from pathlib import Path
+
 from fm_gui.files import read_json, write_json
+from fm_gui.plan import check_every, checks_of, fitting_steps, steps_of
 from fm_gui.runs import Run
+from fm_gui.workspace import Workspace
+
+SIZING = ("epochs", "max_steps", "minutes", "eval_every", "batch_size", "compile")  # the settings that an estimate follows from
 
 
 def measured_plan(run: Run, job, report) -> dict:
-    """{"steps", "eval_every", ...} from estimate.json; made and written there the first time.
+    """{"steps", "eval_every", "compile", ...} from estimate.json; made and written there the first time and after a change.
 
-    With a time budget, real steps and a real check are measured and undone, and the steps sized to fit.
+    With a time budget, real steps and a real check are measured and undone, and the steps sized to fit. What a preflight
+    of the same configuration has measured is not measured again, and stands there to be compared with the truth.
     """
-    import time
+    from fm_gui import preflight
 
-    from fm_gui.plan import CHECKS, check_every, steps_of
-    from fm_gui.train import loop
-    from fm_gui.train.measure import seconds_per_step
+    path, train = run.path / "estimate.json", job.config.train
+    asked = train.model_dump(include=set(SIZING))
+    known = job.ranks.share(lambda: read_json(path) if path.exists() else {})
+    if known.get("asked") == asked:
+        return known
+    per_epoch = job.task.steps_per_epoch(job.data["train"], job.config)
+    steps = steps_of(train, per_epoch)
+    before = preflight.cached(Workspace(run.workspace_root), job.config) if job.ranks.world == 1 else None
+    known.pop("preflight", None)  # of other settings
+    if before and before.seconds:
+        known |= {"seconds_per_step": before.seconds_per_step, "seconds_per_check": before.seconds_per_check, "preflight": before.model_dump()}
+    if train.minutes:
+        if "seconds_per_step" not in known:
+            report.phase("measuring")
+            known |= _measured(job, report, train.minutes * 60)
+        steps = fitting_steps(train, known["seconds_per_step"], known["seconds_per_check"], steps)
+    estimate = known | {"asked": asked, "steps": steps, "steps_per_epoch": per_epoch, "eval_every": check_every(train, steps, per_epoch)}
+    estimate["compile"] = train.compile == "on" or (train.compile == "auto" and known.get("compile", bool(before and before.compile)))
+    if "seconds_per_step" in known:
+        checks = checks_of(steps, estimate["eval_every"])
+        estimate["seconds"] = steps * known["seconds_per_step"] + checks * known["seconds_per_check"]
+    return job.ranks.share(lambda: _kept(path, estimate))
 
-    path = run.path / "estimate.json"
-    if path.exists():
-        return read_json(path)
-    train, per_epoch = job.config.train, job.task.steps_per_epoch(job.data["train"], job.config)
-    estimate = {"steps": steps_of(train, per_epoch)}
-    if train.minutes:
-        report.phase("measuring")
-        budget = train.minutes * 60
-        begin = time.perf_counter()
-        job.task.metrics(job.model, job.processor, job.data["validation"], job.config, job.device, loop.CHECK_ITEMS, report.beat)
-        job.task.samples(job.model, job.processor, job.data["validation"], job.config, job.device)
-        check = time.perf_counter() - begin
-        steps = loop.steps_from(job, 0)
-        try:
-            step = seconds_per_step(lambda s: loop.take_step(job, s), steps, job.model, job.optimizers, budget, report.beat)
-        finally:
-            steps.close()
-        every = train.eval_every
-        fitting = budget / (step + check / every) if every else max((budget - (CHECKS + 1) * check) / step, budget / 2 / step)
-        estimate = {"steps": max(1, min(int(fitting), estimate["steps"])), "seconds_per_step": step, "seconds_per_check": check}
-    estimate["eval_every"] = check_every(train, estimate["steps"], per_epoch)
-    if train.minutes:
-        estimate["seconds"] = estimate["steps"] * step + (1 + estimate["steps"] // estimate["eval_every"]) * check
+
+def _kept(path: Path, estimate: dict) -> dict:
     write_json(path, estimate)
     return estimate
 
 
-def finish_estimate(run: Run, state) -> None:
-    """Put the truth beside the prediction."""
+def _measured(job, report, budget: float) -> dict[str, float]:
+    from fm_gui.train import check, loop
+    from fm_gui.train.checkpoint import LoopState
+    from fm_gui.train.measure import time_steps, undone
 
-    write_json(run.path / "estimate.json", read_json(run.path / "estimate.json") | {"actual_seconds": round(state.seconds, 2), "actual_steps": state.step})
+    begin = time.perf_counter()
+    check.score(job, LoopState(), report)
+    check.samples(job)
+    one_check = time.perf_counter() - begin
+    steps = loop.steps_from(job, 0)
+    with undone(job.model, job.optimizers):
+        try:
+            times = time_steps(lambda step: loop.take_step(job, step), steps, job.device, report.beat, min(budget / 10, 20), job.ranks.any)
+        finally:
+            steps.close()
+    return {"seconds_per_step": sum(seconds for seconds, _ in times) / len(times), "seconds_per_check": one_check}
+
+
+def finish_estimate(run: Run, state) -> None:
+    """Put the truth beside the prediction, in the run's folder and, where a preflight made it, in the workspace's history."""
+    import torch
+
+    from fm_gui import machine, preflight
+    from fm_gui.train.measure import peak_memory
+
+    estimate = read_json(run.path / "estimate.json")
+    device = torch.device(machine.pick(run.config.train.device))
+    total = _total_seconds(run)
+    estimate |= {"actual_seconds": round(state.seconds, 2), "actual_steps": state.step, "actual_memory": peak_memory(device), "actual_total": total}
+    write_json(run.path / "estimate.json", estimate)
+    if "preflight" in estimate and total is not None:
+        preflight.record(Workspace(run.workspace_root), run, estimate)
+
+
+def _total_seconds(run: Run) -> float | None:
+    """Seconds that the run has worked, waiting for its turn left out; None if it was interrupted, as then parts were done twice."""
+    phases = [event for event in run.events()[0] if event["kind"] == "phase"]
+    if [event["state"] for event in phases].count("training") != 1:
+        return None
+    begin = next(event["time"] for event in phases if event["state"] == "preparing")
+    return round(time.time() - begin, 2)

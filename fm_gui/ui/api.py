@@ -20,7 +20,7 @@ from gradio.data_classes import FileDataDict
 from gradio.utils import get_upload_folder
 
 from fm_gui import tasks
-from fm_gui.config import ModelSpec, TrainSettings
+from fm_gui.config import ModelSpec, RunConfig, TrainSettings
 from fm_gui.data.dataset import Dataset
 from fm_gui.errors import UserError
 from fm_gui.runs import Run
@@ -30,6 +30,7 @@ from fm_gui.workspace import Workspace
 
 log = logging.getLogger("fm_gui")
 Row = dict[str, Any]
+ONE_AT_A_TIME = ("preflight", "predict", "generate", "evaluate", "export")  # each may take all cores
 
 
 class Api:
@@ -87,19 +88,18 @@ class Api:
         """Start training and return the run's id; ``settings`` takes training, model and task settings alike."""
         from fm_gui import plan
 
-        asked: Row = {"train": {}, "options": {}}
-        if not isinstance(settings or {}, dict):
-            raise UserError("setting-kind", name="settings", value=str(settings)[:80], limit="")
-        learned = tasks.get_task(task)
-        of_model = ModelSpec.model_fields.keys() - {"start"}
-        known = TrainSettings.model_fields.keys() | learned.Options.model_fields.keys() | of_model
-        for field, value in (settings or {}).items():
-            if field not in known:
-                raise UserError("setting-unknown", name=field, known=", ".join(sorted(known)))
-            place = asked["options"] if field in learned.Options.model_fields else asked if field in of_model else asked["train"]
-            place[field] = value
-        config = plan.make_config(self._workspace, task=task, data=data, start=start, preset=preset, minutes=minutes, **asked)
-        return plan.start(self._workspace, config, name).id
+        return plan.start(self._workspace, self._config(task, data, start, preset, minutes, settings), name).id
+
+    def preflight(
+        self, task: str, data: str, start: str = "", preset: Literal["quick", "balanced", "best"] = "balanced",
+        minutes: float | None = None, settings: dict[str, Any] | None = None,
+    ) -> Row:  # fmt: skip
+        """What a run would take, by a few real steps that leave nothing behind: seconds, memory, disk, whether it fits, advice."""
+        from fm_gui import preflight
+
+        result = preflight.measure(self._workspace, self._config(task, data, start, preset, minutes, settings))
+        advice = [one.model_dump() | {"sentence": say(one.code, **one.values)} for one in result.advice]
+        return result.model_dump() | {"advice": advice, "hits": preflight.hit_rate(self._workspace)}
 
     def list_runs(self) -> list[Row]:
         """All runs, newest first, with their status."""
@@ -173,6 +173,23 @@ class Api:
     def _run(self, run_id: str) -> Run:
         return self._workspace.run(run_id)
 
+    def _config(self, task: str, data: str, start: str, preset: str, minutes: float | None, settings: dict[str, Any] | None) -> RunConfig:
+        """What was asked for; ``settings`` sorted into the training's, the model's and the task's own. Raises UserError for an unknown one."""
+        from fm_gui import plan
+
+        asked: Row = {"train": {}, "options": {}}
+        if not isinstance(settings or {}, dict):
+            raise UserError("setting-kind", name="settings", value=str(settings)[:80], limit="")
+        learned = tasks.get_task(task)
+        of_model = ModelSpec.model_fields.keys() - {"start"}
+        known = TrainSettings.model_fields.keys() | learned.Options.model_fields.keys() | of_model
+        for field, value in (settings or {}).items():
+            if field not in known:
+                raise UserError("setting-unknown", name=field, known=", ".join(sorted(known)))
+            place = asked["options"] if field in learned.Options.model_fields else asked if field in of_model else asked["train"]
+            place[field] = value
+        return plan.make_config(self._workspace, task=task, data=data, start=start, preset=preset, minutes=minutes, **asked)
+
 
 def build(workspace: Workspace) -> None:
     """Register every public method of Api; called inside the Blocks."""
@@ -182,8 +199,8 @@ def build(workspace: Workspace) -> None:
             gr.api(
                 _told(getattr(api, name)),
                 api_name=name,
-                concurrency_id="model" if name in ("predict", "generate", "evaluate", "export") else None,
-                concurrency_limit=1 if name in ("predict", "generate", "evaluate", "export") else "default",
+                concurrency_id="model" if name in ONE_AT_A_TIME else None,
+                concurrency_limit=1 if name in ONE_AT_A_TIME else "default",
             )
 
 

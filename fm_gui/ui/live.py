@@ -15,22 +15,11 @@ from fm_gui.runs import Run, Status
 from fm_gui.scores import number
 from fm_gui.tasks import get_task
 from fm_gui.text import say
+from fm_gui.times import duration
 from fm_gui.workspace import Workspace
 
 PHASES = ("queued", "preparing", "measuring", "training", "saving", "evaluating", "done")
 SHOWN = 200  # runs in the list
-
-
-def duration(seconds: float, lang: str) -> str:
-    """ "12 s", "4 min 10 s", "2 h 5 min", "3 d 4 h"."""
-    s = max(0, round(seconds))
-    if s < 60:
-        return say("time.seconds", lang, s=s)
-    if s < 3600:
-        return say("time.minutes", lang, m=s // 60, s=s % 60)
-    if s < 86400:
-        return say("time.hours", lang, h=s // 3600, m=s % 3600 // 60)
-    return say("time.days", lang, d=s // 86400, h=s % 86400 // 3600)
 
 
 def ago(seconds: float, lang: str) -> str:

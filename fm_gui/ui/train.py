@@ -4,7 +4,7 @@ import gradio as gr
 
 from fm_gui.config import TrainSettings
 from fm_gui.tasks import TASKS
-from fm_gui.ui import train_acts
+from fm_gui.ui import train_acts, train_preflight
 from fm_gui.ui.bind import act, word
 from fm_gui.ui.form import build_form
 from fm_gui.ui.train_choice import NAMES, SIZES
@@ -134,6 +134,7 @@ def _will_happen() -> dict:
     with gr.Column(elem_id="train-panel"):
         gr.HTML(word("train.plan"), html_template="<h2>${value}</h2>")
         parts["plan"] = gr.HTML(elem_id="train-plan")
+        parts |= train_preflight.build()
         parts["go"] = gr.Button(word("train.go"), variant="primary", interactive=False, elem_id="train-start", elem_classes="fm-primary")
         parts["examples"] = gr.HTML(elem_id="train-examples")
         parts["command"] = gr.Textbox(
@@ -196,6 +197,7 @@ def _events(workspace: Workspace, blocks: gr.Blocks, tab: gr.Tab, asked: list, p
         api_visibility="private",
         show_progress="minimal",
     )
+    measuring = train_preflight.events(answer, values, parts)
     started = parts["go"].click(
         answer(train_acts.start),
         [parts["name"], *values],
@@ -203,6 +205,7 @@ def _events(workspace: Workspace, blocks: gr.Blocks, tab: gr.Tab, asked: list, p
         api_visibility="private",
         show_progress="minimal",
         show_progress_on=parts["go"],
+        cancels=measuring,
     )
     started.success(None, [parts["started"]], None, js="(run) => { fm.go('watch', {run}) }", api_visibility="private")
     parts["to-data"].click(None, None, None, js="() => { fm.go('data', {}) }", api_visibility="private")

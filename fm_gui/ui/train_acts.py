@@ -12,7 +12,7 @@ from fm_gui.data.dataset import Dataset
 from fm_gui.models import tokenizers
 from fm_gui.tasks import TASKS, get_task
 from fm_gui.text import say
-from fm_gui.ui import train_choice, train_view
+from fm_gui.ui import train_choice, train_preflight, train_view
 from fm_gui.ui.train_choice import SIZES, Choice
 from fm_gui.ui.view import View, or_sentence
 from fm_gui.ui.work import Job, bar
@@ -114,23 +114,21 @@ def foretell(workspace: Workspace, lang: str, *args) -> Iterator[View]:
     """What will happen; or, in its place, the sentence that says why it cannot start. Shows how far it is when it takes long."""
     choice = train_choice.read(args)
     if choice.data is None:
-        yield {"go": gr.update(interactive=False)}
+        yield {"go": gr.update(interactive=False)} | train_preflight.nothing()
         return
 
-    def work(tell):
+    def work(tell) -> View:
         config = train_choice.config_of(workspace, choice)
-        return plan.plan(workspace, config, lambda done, total: tell(done / max(total, 1)))
+        told = plan.plan(workspace, config, lambda done, total: tell(done / max(total, 1)))
+        return planned(told, lang) | train_preflight.beside(workspace, config, told, lang)
 
     job = Job(lambda tell: or_sentence(lang, lambda: work(tell)), "train.planning", every=0.1)
     for share, key, seconds in job:
         if seconds > LONG:
             yield {"plan": bar(share, key, seconds, lang)}
-    told, sentence = job.result
-    yield (
-        planned(told, lang)
-        if told
-        else {"plan": train_view.problem(sentence), "examples": "", "command": gr.update(visible=False), "go": gr.update(interactive=False)}
-    )
+    view, sentence = job.result
+    no_plan = {"plan": train_view.problem(sentence), "examples": "", "command": gr.update(visible=False), "go": gr.update(interactive=False)}
+    yield view or no_plan | train_preflight.nothing()
 
 
 def planned(told: plan.Plan, lang: str) -> View:

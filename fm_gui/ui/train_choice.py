@@ -11,7 +11,6 @@ from fm_gui.data.samples import get_sample
 from fm_gui.errors import UserError
 from fm_gui.models import hub
 from fm_gui.models.catalog import ARCHITECTURES, architectures_for, get_architecture, size_hint
-from fm_gui.models.tokenizers import choose_vocab_size
 from fm_gui.tasks import TASKS, get_task
 from fm_gui.ui.form import field_names, form_values
 from fm_gui.workspace import Workspace
@@ -178,13 +177,7 @@ def size_of(workspace: Workspace, choice: Choice) -> tuple[int, bool]:
 
     Before its tokenizer is trained the vocabulary is guessed from the amount of text, as the training itself will do.
     """
-    import pyarrow.compute as compute
-
-    dataset = Dataset(workspace, choice.data)
-    column = dataset.table[dataset.spec.roles["text"].column].cast("string")
-    share = len(dataset.parts()["train"]) / max(dataset.spec.rows, 1)
-    in_training = int((compute.sum(compute.binary_length(column)).as_py() or 0) * share)
     architecture = get_architecture(choice.architecture)
-    vocabulary = choice.vocab_size or choose_vocab_size(in_training, architecture.tokenizer)
+    vocabulary, in_training = plan.guess_vocabulary(Dataset(workspace, choice.data), architecture, choice.vocab_size)
     count = architecture.parameters(choice.size, vocabulary, 0, get_task(choice.task).head)
     return count, size_hint(count, in_training) is not None

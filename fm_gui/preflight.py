@@ -1,0 +1,249 @@
+"""Measured before a long run: how long, how much memory, how much disk; by real steps in a process that is thrown away.
+
+cache/preflight-KEY.json   what was measured for one configuration on one machine (KEY: see ``fingerprint``)
+preflight.jsonl            of each run that was measured before: what was predicted and what came true
+"""
+
+import contextlib
+import hashlib
+import json
+import os
+import platform
+import shutil
+import signal
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel
+
+from fm_gui import machine
+from fm_gui import plan as planning
+from fm_gui.config import RunConfig
+from fm_gui.errors import UserError
+from fm_gui.files import read_json, write_json
+from fm_gui.preflight_advice import Advice, advise
+from fm_gui.runs import Run, read_lines
+from fm_gui.workspace import Workspace
+
+FRESH = 24 * 3600.0  # seconds for which a measurement is taken again: the machine may have other things to do tomorrow
+COMPILE_SECONDS = 180.0  # that trying to compile may take before it is given up
+LONG = 20 * 60.0  # seconds of training from which on the page suggests to measure
+MARGIN = 1.08  # a run meets batches and fragments that three steps did not: this much more must be free
+TIME_HIT, MEMORY_HIT = 0.15, 0.10  # a prediction this near the truth was right
+RATES = {"cpu": 4e10, "cuda": 4e13, "mps": 2e12}  # useful operations a second (of a CPU core), for a first guess only
+
+
+class Range(BaseModel):
+    """Seconds: what is expected, and between what it will most likely be."""
+
+    low: float
+    mid: float
+    high: float
+
+
+class Preflight(BaseModel):
+    """What was measured and what follows from it. Memory and disk in bytes; ``seconds`` is None if memory ran out before a step."""
+
+    time: float
+    device: str
+    steps: int
+    seconds: Range | None  # of the whole run, from its start to "done"
+    seconds_per_step: float = 0.0
+    seconds_per_check: float = 0.0
+    start_seconds: float = 0.0  # until the first step: programs, data, model, the first fit of its head
+    evaluation_seconds: float = 0.0
+    peak_memory: int  # 0: not known, as it ran out
+    available_memory: int
+    checkpoint_bytes: int
+    disk_needed: int
+    disk_free: int
+    longest: int  # tokens of the longest text or block
+    compile: bool | None = None  # whether it pays for this run; None: not tried, as the run is too short or it was decided
+    compile_gain: float = 0.0  # seconds saved over the whole run, its own time taken off
+    others: int = 0  # runs that were at work meanwhile
+    memory_fits: bool
+    fits: bool  # memory and disk
+    advice: list[Advice] = []
+
+
+def measure(workspace: Workspace, config: RunConfig, progress: Callable[[float, str], None] | None = None) -> Preflight:
+    """Take real steps of ``config`` in a process of its own, and say what the run will need; kept for ``cached``.
+
+    ``progress(share, words key)`` is called a few times a second; what it raises ends the measurement. The process and
+    its children end with the asker. Raises UserError as the run itself would, but for memory: that is an answer.
+    """
+    tell = progress or (lambda share, key: None)
+    _tidy(workspace)
+    planned = planning.plan(workspace, config, lambda done, total: tell(0.1 * done / max(1, total), "preflight.doing.data"))
+    folder = workspace.root / "cache" / f"preflight-{uuid.uuid4().hex}"
+    folder.mkdir()
+    try:
+        write_json(folder / "config.json", config.model_copy(update={"id": folder.name}).model_dump(mode="json"))
+        others = sum(run.status().state in ("preparing", "measuring", "training", "evaluating") for run in workspace.runs())
+        available = machine.memory()[1]  # the process says it better, if it comes to that
+        found = _result(folder, _work(folder, tell))
+        if _progress(folder)[1] == "preflight.doing.compile":  # it took too long, or all memory, or it was done
+            found = {"compile": False} | found
+        result = conclude(workspace, config, planned, {"available_memory": available, "others": others} | found)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    write_json(_path(workspace, config), result.model_dump())
+    return result
+
+
+def _tidy(workspace: Workspace) -> None:
+    """Remove what was measured too long ago, and what a measurement whose asker was killed left behind."""
+    for old in (workspace.root / "cache").glob("preflight-*"):
+        with contextlib.suppress(FileNotFoundError):  # another process tidies too
+            if time.time() - old.stat().st_mtime > FRESH:
+                shutil.rmtree(old, ignore_errors=True) if old.is_dir() else old.unlink()
+
+
+def _work(folder: Path, tell: Callable[[float, str], None]) -> int:
+    """Run the process to its end, or kill it with its children; returns its exit status."""
+    environment = dict(os.environ, PYTHONUNBUFFERED="1", PYTHONUTF8="1")
+    with open(folder / "log.txt", "wb") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "fm_gui.train.preflight", str(folder)], stdin=subprocess.PIPE, stdout=log, stderr=subprocess.STDOUT,
+            start_new_session=True, env=environment, cwd=Path(__file__).resolve().parent.parent,
+        )  # fmt: skip
+    try:
+        tried = None  # since when it compiles
+        while process.poll() is None:
+            share, key = _progress(folder)
+            tell(share, key)
+            if key == "preflight.doing.compile":
+                tried = tried or time.monotonic()
+                if time.monotonic() - tried > COMPILE_SECONDS:
+                    break
+            time.sleep(0.2)
+    finally:
+        end(process)
+    return process.wait()
+
+
+def end(process: subprocess.Popen) -> None:
+    """Kill a process that leads a session, and its children; nothing if they are gone."""
+    if os.name == "posix":
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+    else:
+        process.kill()
+    process.stdin.close()
+
+
+def _progress(folder: Path) -> tuple[float, str]:
+    try:
+        share, key = read_json(folder / "progress.json")
+    except FileNotFoundError:
+        return 0.1, "preflight.doing.start"
+    return share, key
+
+
+def _result(folder: Path, status: int) -> dict[str, Any]:
+    """What the process found out; that the system killed it is a finding too. Raises the UserError it ended with."""
+    found = read_json(folder / "result.json") if (folder / "result.json").exists() else {}
+    if "error" in found:
+        raise UserError.from_dict(found["error"])
+    if "memory" in found or "seconds_per_step" in found:
+        return found
+    if status in (-signal.SIGKILL, 128 + signal.SIGKILL):
+        return found | {"memory": "out"}
+    lines = (folder / "log.txt").read_text(encoding="utf-8", errors="replace").strip().splitlines()
+    raise UserError("preflight-crash", text=(lines or ["?"])[-1][:300])
+
+
+def conclude(workspace: Workspace, config: RunConfig, planned: planning.Plan, found: dict[str, Any]) -> Preflight:
+    """From what was measured to what it means for the whole run."""
+    train = config.train
+    weights = found.get("weight_bytes", 4 * planned.parameters)
+    checkpoint = found.get("checkpoint_bytes", 3 * weights)
+    steps, seconds, check = planned.steps or 0, None, 0.0
+    if "seconds_per_step" in found:
+        step, check = found.get("compiled_step", found["seconds_per_step"]), found["seconds_per_check"]
+        found |= {"seconds_per_step": step, "start_seconds": found["start_seconds"] + found.get("compile_seconds", 0.0)}
+        steps = steps or planning.fitting_steps(train, step, check, planning.steps_of(train, planned.steps_per_epoch))
+        checks = planning.checks_of(steps, planning.check_every(train, steps, planned.steps_per_epoch))
+        mid = found["start_seconds"] + steps * step + checks * check + found["evaluation_seconds"]
+        half = max(0.1, 2 * found["spread"])  # twice the standard error of the mean; never surer than a tenth
+        seconds = Range(low=mid * (1 - half / (1 + half)), mid=mid, high=mid * (1 + half))
+    peak, needed, free = found.get("peak_memory", 0), planning.disk_needed(weights, checkpoint), shutil.disk_usage(workspace.root).free
+    memory_fits = "memory" not in found and peak * MARGIN <= found["available_memory"]
+    result = Preflight(
+        **{name: found[name] for name in Preflight.model_fields if name in found} | {
+            "time": time.time(), "device": found.get("device", train.device), "steps": steps, "seconds": seconds, "peak_memory": peak,
+            "checkpoint_bytes": checkpoint, "longest": found.get("longest", 0),
+            "disk_needed": needed, "disk_free": free, "memory_fits": memory_fits, "fits": memory_fits and needed <= free,
+        },
+    )  # fmt: skip
+    result.advice = advise(workspace, config, result, found)
+    return result
+
+
+# -- what was measured before
+
+
+def fingerprint(config: RunConfig) -> str:
+    """The same for two configurations that differ in name and time only, on this machine."""
+    parts = [config.task, config.data.fingerprint, config.model.model_dump(), config.train.model_dump(), config.options, config.versions, platform.node()]
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:24]
+
+
+def _path(workspace: Workspace, config: RunConfig) -> Path:
+    return workspace.root / "cache" / f"preflight-{fingerprint(config)}.json"
+
+
+def cached(workspace: Workspace, config: RunConfig) -> Preflight | None:
+    """What was measured for the same configuration on this machine within a day, or None."""
+    path = _path(workspace, config)
+    if not path.exists():
+        return None
+    known = Preflight(**read_json(path))
+    return known if time.time() - known.time < FRESH else None
+
+
+def rough_seconds(planned: planning.Plan, config: RunConfig) -> float:
+    """A first guess at the seconds of training, before anything is measured: within a factor of three or so."""
+    if config.train.minutes:
+        return 60 * config.train.minutes
+    kind = machine.pick(config.train.device).split(":")[0]
+    rate = RATES[kind] * (machine.cores() if kind == "cpu" else 1)
+    return 6 * planned.parameters * planned.tokens_per_step * planned.steps / rate
+
+
+# -- predicted and true
+
+
+def record(workspace: Workspace, run: Run, estimate: dict[str, Any]) -> None:
+    """Keep what was predicted for a finished run and what came true; one that stopped early is compared for the steps it took."""
+    before = Preflight(**estimate["preflight"])
+    steps = estimate["actual_steps"]
+    checks = planning.checks_of(steps, estimate["eval_every"])
+    seconds = before.start_seconds + steps * before.seconds_per_step + checks * before.seconds_per_check + before.evaluation_seconds
+    entry = {
+        "time": time.time(), "machine": platform.node(), "device": before.device, "run": run.id, "task": run.config.task, "steps": steps,
+        "predicted_seconds": round(seconds, 2), "actual_seconds": estimate["actual_total"],
+        "predicted_memory": before.peak_memory, "actual_memory": estimate["actual_memory"],
+    }  # fmt: skip
+    with open(workspace.root / "preflight.jsonl", "a", encoding="utf-8") as file:
+        file.write(json.dumps(entry, ensure_ascii=False) + "\n")
+
+
+def history(workspace: Workspace) -> list[dict[str, Any]]:
+    """What was predicted and what came true on this machine, oldest first."""
+    return [entry for entry in read_lines(workspace.root / "preflight.jsonl")[0] if entry["machine"] == platform.node()]
+
+
+def hit_rate(workspace: Workspace) -> dict[str, int]:
+    """{"time", "memory", "count"}: of how many predictions here the time was right within 15 %, the memory within 10 %."""
+    known = history(workspace)
+
+    def hits(name: str, most: float) -> int:
+        return sum(abs(entry[f"predicted_{name}"] - entry[f"actual_{name}"]) <= most * entry[f"actual_{name}"] for entry in known)
+
+    return {"time": hits("seconds", TIME_HIT), "memory": hits("memory", MEMORY_HIT), "count": len(known)}
