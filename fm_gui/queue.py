@@ -62,7 +62,12 @@ def line(workspace: Workspace) -> list[Waiting]:
 
 
 def compete(one: Status, other: Status) -> bool:
-    """True if two runs may use the same device; one whose worker has not yet said what it may use competes with all."""
+    """True if two runs may use the same device; one whose worker has not yet said what it may use competes with all.
+
+    Machines that share a workspace have devices of the same names.
+    """
+    if one.host and other.host and one.host != other.host:
+        return False
     return not one.devices or not other.devices or bool(set(one.devices) & set(other.devices))
 
 

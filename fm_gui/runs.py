@@ -48,6 +48,7 @@ class Status(BaseModel):
     best_step: int | None = None
     score: float | None = None  # the task's main metric on the validation part, at best_step
     waiting_for: int = 0  # runs ahead of it: those in line before it and those that work on its devices
+    host: str = ""  # the machine it waits or works on
     devices: list[str] = []  # what it uses; while queued, what it may use
     needs_room: int = 0  # bytes of disk still missing while the worker waits for room
     before: State | None = None  # of an interrupted run: what it was doing
@@ -263,7 +264,7 @@ class Run:
             (self.path / old).unlink(missing_ok=True)
         if not keeps_its_place:
             write_json(self.path / "place.json", {"order": self._last_place()})
-        fresh = {"state": "queued", "before": None, "error": None, "heartbeat": time.time(), "devices": [], "waiting_for": 0, "needs_room": 0}
+        fresh = {"state": "queued", "before": None, "error": None, "heartbeat": time.time(), "host": "", "devices": [], "waiting_for": 0, "needs_room": 0}
         write_json(self.path / "status.json", status.model_copy(update=fresh).model_dump())
         environment = dict(os.environ, PYTHONUNBUFFERED="1", PYTHONUTF8="1")
         with open(self.path / "log.txt", "ab") as log:

@@ -26,12 +26,16 @@ def steps(seed: int, rows: int, batch_size: int, at: int) -> Iterator[tuple[int,
         at += 1
 
 
-def micro_batches(rows: np.ndarray, lengths: np.ndarray, micro_tokens: int, micro_rows: int = 0) -> list[np.ndarray]:
+def micro_batches(rows: np.ndarray, lengths: np.ndarray, micro_tokens: int, micro_rows: int = 0, pieces: int = 1) -> list[np.ndarray]:
     """The rows of one step cut into micro-batches of like lengths.
 
-    At most ``micro_rows`` rows each; if that is 0, as many as keep rows x longest within ``micro_tokens``.
+    At most ``micro_rows`` rows each; if that is 0, as many as keep rows x longest within ``micro_tokens``. Smaller where
+    that gives each of ``pieces`` processes one.
     """
     rows = rows[np.argsort(-lengths[rows], kind="stable")]
+    if pieces > 1:
+        micro_rows = min(micro_rows, -(-len(rows) // pieces))  # 0 stays 0
+        micro_tokens = min(micro_tokens, -(-int(lengths[rows].sum()) // pieces))
     if micro_rows:
         return [rows[i : i + micro_rows] for i in range(0, len(rows), micro_rows)]
     cuts, start = [], 0

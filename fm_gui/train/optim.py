@@ -1,10 +1,11 @@
-"""Optimizers and schedules: AdamW, or Muon for the matrices with AdamW for the rest."""
-
-import math
+"""Optimizers: AdamW, or Muon for the matrices with AdamW for the rest."""
 
 import torch
+import torch.distributed as dist
+from torch.distributed.tensor import DTensor
 
 from fm_gui.config import TrainSettings
+from fm_gui.schedule import rate as rate
 
 
 def make_optimizers(model, settings: TrainSettings) -> list[torch.optim.Optimizer]:
@@ -48,22 +49,6 @@ def _muon(model, named, settings: TrainSettings, fused) -> list[torch.optim.Opti
     return [torch.optim.Muon(matrices, lr=lr, momentum=0.95, weight_decay=settings.weight_decay, adjust_lr_fn="original"), rest]
 
 
-def rate(step: int, steps: int, settings: TrainSettings) -> float:
-    """The learning rate at ``step`` of ``steps``, as a share of the full one, in (0, 1]."""
-    warm = max(1, round(settings.warmup * steps)) if settings.warmup else 0
-    if step < warm:
-        return (step + 1) / warm
-    if settings.schedule == "constant":
-        return 1.0
-    left = (steps - step) / max(1, steps - warm)
-    if settings.schedule == "linear":
-        return left
-    if settings.schedule == "cosine":
-        return max(0.5 * (1 + math.cos(math.pi * (1 - left))), 1e-3)
-    falling = max(1, round(settings.decay * steps))  # warmup, stable, decay: Hu et al. 2024
-    return min(1.0, (steps - step) / falling)
-
-
 def set_rate(optimizers, share: float) -> None:
     """Set every group's rate to ``share`` of its full one."""
     for optimizer in optimizers:
@@ -72,9 +57,18 @@ def set_rate(optimizers, share: float) -> None:
 
 
 def clip_and_scale(parameters, items: int, limit: float) -> torch.Tensor:
-    """Turn summed gradients into means over ``items``, clipped to norm ``limit`` (0: not); returns the norm before clipping."""
+    """Turn summed gradients into means over ``items``, clipped to norm ``limit`` (0: not); returns the norm before clipping.
+
+    Of a sharded model every rank scales its own share; the norm is that of all.
+    """
     gradients = [p.grad for p in parameters if p.grad is not None]
-    norm = torch.linalg.vector_norm(torch.stack(torch._foreach_norm(gradients))) / items
+    shares = [g.to_local() if isinstance(g, DTensor) else g for g in gradients]
+    norm = torch.linalg.vector_norm(torch.stack(torch._foreach_norm(shares)))
+    if isinstance(gradients[0], DTensor):
+        squared = norm.square()
+        dist.all_reduce(squared, group=gradients[0].device_mesh.get_group())
+        norm = squared.sqrt()
+    norm = norm / items
     share = torch.clamp(limit / (norm + 1e-6), max=1.0) / items if limit else torch.full_like(norm, 1 / items)
-    torch._foreach_mul_(gradients, share)
+    torch._foreach_mul_(shares, share)
     return norm

@@ -1,7 +1,7 @@
 """Runs take turns: a worker waits until enough of the devices it may use are free and no run that wants one waits longer.
 
-While it waits it loads nothing large, not even the report that the training uses. Of several processes that train one
-run together, the first takes the devices for all, and the others read them from its status.
+While it waits it loads nothing large, not even the report that the training uses (several processes that train one run
+together must: they wait with torch at hand). Of these the first takes the devices for all and tells the others.
 """
 
 import json
@@ -39,8 +39,22 @@ def take(run: Run) -> Turn | None:
 
     Which of them it was stands in the run's status.
     """
-    if int(os.environ.get("RANK", 0)):
-        return _follow(run)
+    if int(os.environ.get("WORLD_SIZE", 1)) == 1:
+        return _take(run)
+    from fm_gui.train.ranks import Ranks
+
+    # by their own store and not by the run's status, which may still be of an earlier start
+    ranks, mine = Ranks.meet("turn"), []
+
+    def take_for_all() -> list[str]:
+        mine.extend([turn] if (turn := _take(run)) else [])
+        return mine[0].devices if mine else []
+
+    devices = ranks.share(take_for_all)
+    return mine[0] if mine else Turn(devices, []) if devices else None
+
+
+def _take(run: Run) -> Turn | None:
     try:
         return _wait(Workspace(run.workspace_root), run)
     except UserError as problem:
@@ -52,9 +66,10 @@ def take(run: Run) -> Turn | None:
 
 def _wait(workspace: Workspace, run: Run) -> Turn | None:
     status = run.status()
-    _tell(run, status, state="queued", error=None, needs_room=0)
+    _tell(run, status, state="queued", error=None, needs_room=0, host=socket.gethostname(), devices=[])
     alone = queue.ahead(workspace, run) == ([], 0)  # its turn is now, and torch is loaded anyway
-    allowed, count = queue.devices_for(run.config.train, machine.usable(workspace.root / "cache", small=not alone))
+    here = int(os.environ.get("LOCAL_WORLD_SIZE", 1))  # as many processes as were started on this machine, whatever was asked for
+    allowed, count = queue.devices_for(run.config.train.model_copy(update={"processes": here}), machine.usable(workspace.root / "cache", small=not alone))
     _tell(run, status, devices=allowed)
     while not (run.path / "stop").exists():
         before, working = queue.ahead(workspace, run)
@@ -83,13 +98,6 @@ def _tell(run: Run, status: Status, **changes) -> None:
     except OSError as problem:
         if not is_disk_full(problem):  # to wait needs no room; the next sign of life tells it all again
             raise
-
-
-def _follow(run: Run) -> Turn | None:
-    """The devices that the first process took for all; None if it did not come to that."""
-    while (status := run.status()).state == "queued":
-        time.sleep(POLL)
-    return Turn(status.devices, []) if status.state in Run.ACTIVE else None
 
 
 def _lock(workspace: Workspace, allowed: list[str], count: int) -> dict[str, FileLock]:
