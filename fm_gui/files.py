@@ -17,6 +17,8 @@ from fm_gui.errors import UserError
 
 # letters and digits of any script, then also - and _ : safe as a folder name and in an address
 _NAME = re.compile(r"[^\W_][\w-]{0,63}")
+# write_text's, write_table's, and what a checkpoint is written to
+_HALF = re.compile(r"\.(.+\.[0-9a-f]{8}|[0-9a-f]{32}(\.npz)?|(checkpoint|best|model)\.new)")
 LONGEST_NAME = 200  # bytes: file systems take 255, and the bin and the locks put something before it
 
 
@@ -40,6 +42,11 @@ def write_text(path: Path, text: str, *, sync: bool = True) -> None:
         os.replace(beside, path)
     finally:
         beside.unlink(missing_ok=True)
+
+
+def is_half_written(name: str) -> bool:
+    """True for what stands beside a file or folder until it is whole: a killed program leaves it behind, and nobody reads it."""
+    return bool(_HALF.fullmatch(name))
 
 
 def append_line(path: Path, line: str) -> None:

@@ -123,7 +123,7 @@ def moved_from(root: Path) -> Path | None:
     old = Path(_mark(root).get("from", root))
     if old == root or not old.is_dir() or _mark(old).get("moved") != str(root):
         return None
-    return old if any(path.name != MARK for path in old.iterdir()) else None
+    return old if any(path.name != MARK and not path.name.startswith(".") for path in old.iterdir()) else None
 
 
 # -- who has it open

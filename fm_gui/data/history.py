@@ -5,6 +5,7 @@ line in dataset.json, so taking a step back is at once, and a run keeps the vers
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fm_gui.config import Applied, DatasetSpec, RoleGuess, StepSpec
@@ -12,7 +13,7 @@ from fm_gui.data.columns import describe, guess_roles
 from fm_gui.data.dataset import Dataset
 from fm_gui.data.moved import carry
 from fm_gui.data.split import check_method
-from fm_gui.data.tables import write_table
+from fm_gui.data.tables import is_whole, write_table
 from fm_gui.errors import UserError
 from fm_gui.files import disk_guard
 
@@ -187,6 +188,25 @@ def _make_again(dataset: Dataset) -> None:
     for step in spec.recipe[begin:]:
         table = make_step(step).apply(table, step.roles).table
     spec.recipe[-1].table = spec.table = _write(dataset, table)
+
+
+def version_again(dataset: Dataset, folder: Path, table: str) -> Path | None:
+    """A version made again by its steps from the nearest whole one before it, below ``folder``; None if no step leads to it or none is whole."""
+    from fm_gui.data.steps import make_step
+
+    steps = [*dataset.spec.recipe, *reversed(dataset.spec.undone)]
+    names = [dataset.spec.original, *(step.table for step in steps)]
+    if table not in names[1:]:
+        return None
+    here = names.index(table, 1)
+    whole = [number for number in range(here) if is_whole(dataset.path / "tables" / f"{names[number]}.arrow")]
+    if not whole:
+        return None
+    rows = dataset.version(names[whole[-1]])
+    for step in steps[whole[-1] : here]:
+        rows = make_step(step).apply(rows, step.roles).table
+    with disk_guard(dataset.path, needed=rows.nbytes):
+        return folder / f"{write_table(folder, rows)}.arrow"
 
 
 def _write(dataset: Dataset, table: "pa.Table") -> str:

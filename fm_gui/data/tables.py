@@ -51,3 +51,12 @@ def fingerprint(spec: DatasetSpec) -> str:
     roles = {role: guess.column for role, guess in spec.roles.items()}
     meaning = [spec.table, roles, spec.split.model_dump()]
     return hashlib.sha256(json.dumps(meaning, sort_keys=True, ensure_ascii=False).encode("utf-8")).hexdigest()
+
+
+def is_whole(file: Path) -> bool:
+    """True if a table is what was written: its name is a hash of it. False too if the disk cannot read it."""
+    try:
+        with open(file, "rb") as stream:
+            return hashlib.file_digest(stream, "sha256").hexdigest()[:16] == file.stem
+    except OSError:
+        return False
