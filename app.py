@@ -11,12 +11,13 @@ import socket
 import ssl
 import sys
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from fm_gui import demo, queue
-from fm_gui.access import Ledger, People, Person, bytes_of
+from fm_gui.access import Ledger, People, Person, bytes_of, clear
 from fm_gui.errors import UserError
 from fm_gui.text import say
 from fm_gui.workspace import Workspace
@@ -79,7 +80,9 @@ def serve(asked: argparse.Namespace, block: bool = True):
     os.environ["FORWARDED_ALLOW_IPS"] = security.trusted_proxies(asked.trust_proxy)  # uvicorn reads it; it would trust this machine
     check_certificate(asked)
     workspace = Workspace(asked.workspace) if asked.workspace else Workspace.default()
-    people, public = People(workspace.root, asked.password), is_public_demo(asked)
+    people = People(workspace.root, asked.password)
+    os.environ.pop("FM_GUI_PASSWORD", None)  # no process that is started from here needs it
+    public = is_public_demo(asked, people)
     security.check_bind(asked.host, bool(people.all()) or public, asked.insecure)
     port = free_port(asked.host, asked.port)
     prepare_folders(workspace)
@@ -90,7 +93,7 @@ def serve(asked: argparse.Namespace, block: bool = True):
     gc.disable()  # what starting up makes stays; looking for garbage in it takes a sixth of the time
     from fm_gui.ui import build_app  # after the environment is set: gradio reads it at import
 
-    layers, shown, page = prepare_demo(asked, workspace) if public else prepare_own(asked, workspace, people)
+    layers, shown, page = prepare_demo(workspace, people) if public else prepare_own(asked, workspace, people)
     blocks = build_app(shown, page=page)
     _, local, _ = blocks.launch(**launch_arguments(asked, port, layers))
     gc.enable()
@@ -98,17 +101,18 @@ def serve(asked: argparse.Namespace, block: bool = True):
         queue.wake(workspace)
     tell(asked, workspace, people, asked.root_path or local)
     threading.Thread(target=warm_up, daemon=True).start()
+    threading.Thread(target=clear_uploads, args=(Path(os.environ["GRADIO_TEMP_DIR"]),), name="fm-uploads", daemon=True).start()
     if block:
         until(ended)
         blocks.close(verbose=False)
     return blocks
 
 
-def is_public_demo(asked: argparse.Namespace) -> bool:
-    """Whether everybody gets a small workspace of their own: asked for, or a Space whose owner set no password."""
+def is_public_demo(asked: argparse.Namespace, people: People) -> bool:
+    """Whether everybody gets a small workspace of their own: asked for, or a Space whose owner has nobody sign in."""
     from fm_gui.ui.security import on_space
 
-    return asked.demo or on_space() and not asked.password
+    return asked.demo or on_space() and not people.all()
 
 
 def until(ended: threading.Event) -> None:
@@ -176,7 +180,7 @@ def prepare_own(asked: argparse.Namespace, workspace: Workspace, people: People)
     return layers, workspace, gr.Blocks
 
 
-def prepare_demo(asked: argparse.Namespace, workspace: Workspace) -> tuple[list, Any, Callable]:
+def prepare_demo(workspace: Workspace, people: People) -> tuple[list, Any, Callable]:
     """As :func:`prepare_own`, for visitors who see nothing of each other."""
     os.environ[demo.VARIABLE] = str(workspace.root)  # for workers too
     uploads = Path(os.environ["GRADIO_TEMP_DIR"])
@@ -195,7 +199,7 @@ def prepare_demo(asked: argparse.Namespace, workspace: Workspace) -> tuple[list,
     visitors.watch()
     most = Quota(hourly=demo.LIMITS.hourly, once=demo.LIMITS.upload)
     layers = [
-        Middleware(Door, guard=Guard(People(workspace.root, asked.password))),
+        Middleware(Door, guard=Guard(people)),
         Middleware(Visitor, visitors=visitors, owners=owners),
         Middleware(Uploads, ledger=Ledger(workspace.root / "cache" / "uploads.json"), quota=lambda scope: most, arrived=owners.arrived),
     ]
@@ -213,7 +217,8 @@ def launch_arguments(asked: argparse.Namespace, port: int, layers: list) -> dict
     gr.set_static_paths(theme.static_files())
     proxied = bool(os.environ["FORWARDED_ALLOW_IPS"])
     guard = next(layer.kwargs["guard"] for layer in layers if "guard" in layer.kwargs)
-    middleware = [*security.middleware(security.public_hosts(asked.root_path), proxied), *layers, Middleware(theme.PageHead, head=theme.head(visitors_web.notice(demo.LIMITS) if demo.is_demo() else None))]
+    head = theme.head(visitors_web.notice(demo.LIMITS) if demo.is_demo() else None)
+    middleware = [*security.middleware(security.public_hosts(asked.root_path), proxied), *layers, Middleware(theme.PageHead, head=head)]
     return {
         "server_name": asked.host, "server_port": port, "root_path": asked.root_path or None, "auth": guard.check if guard.closed else None,
         "ssl_certfile": asked.ssl_certfile, "ssl_keyfile": asked.ssl_keyfile, "ssl_verify": False,  # of its own first request to itself
@@ -222,6 +227,13 @@ def launch_arguments(asked: argparse.Namespace, port: int, layers: list) -> dict
         "theme": theme.theme(), "css_paths": [theme.ASSETS / "style.css"], "favicon_path": str(theme.ASSETS / "logo.svg"), "i18n": I18N,
         "app_kwargs": {"middleware": middleware},
     }  # fmt: skip
+
+
+def clear_uploads(folder: Path) -> None:
+    """Every hour, delete uploads and downloads of yesterday; data sets keep files of their own."""
+    while True:
+        clear(folder, time.time())
+        time.sleep(3600)
 
 
 def free_port(host: str, wished: int) -> int:

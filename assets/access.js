@@ -1,4 +1,4 @@
-/* Signing in (Gradio's own form, which passes over some answers in silence), and the line above a demo's page. */
+/* Signing in and out (Gradio's own form passes over some answers in silence), and the line above a demo's page. */
 (() => {
   "use strict";
   const { make, word, lang } = window.fm;
@@ -15,6 +15,8 @@
   }
   window.fetch = async (...what) => {
     const answer = await ask(...what);
+    // signed out elsewhere, removed, or the server was started again: the page comes back as the form
+    if (answer.status === 401 && window.gradio_config?.username) location.reload();
     if (new URL(answer.url || location.href).pathname.endsWith("/login")) {
       document.querySelector(".fm-refused")?.remove();
       if (answer.status === 429) refused((await answer.clone().json()).detail);
@@ -40,6 +42,12 @@
     watch.observe(document.documentElement, { childList: true, subtree: true });
   }
 
+  // what strip.js puts at the end of the header's tools
+  window.fm.signOut = () => {
+    const user = window.gradio_config?.username;
+    return user ? [make("a", "fm-tool", "↪", { id: "fm-signout", href: "logout", title: word("page.signout").replace("{name}", user), "aria-label": word("page.signout").replace("{name}", user) })] : [];
+  };
+
   // -- a demo says what it is, how to have it whole, and why it cannot work without its cookie
   if (!PAGE.demo) return;
   function strip() {
@@ -49,10 +57,11 @@
     how.append(make("summary", "", word("demo.local")), commands);
     line.append(make("span", "", PAGE.demo.sentence[lang()]), how);
     document.body.prepend(line);
-    ask(new URL("gradio_api/queue/status", document.baseURI)).then((answer) => {
-      if (answer.status !== 403) return;
+    ask(new URL("gradio_api/queue/status", document.baseURI)).then(async (answer) => {
+      if (answer.ok) return;
       line.classList.add("fm-demo-closed");
-      line.replaceChildren(make("b", "", word("demo.cookie"), { role: "alert" }), make("a", "", word("demo.tab"), { href: location.href, target: "_blank", rel: "noopener" }));
+      const tab = make("a", "", word("demo.tab"), { href: location.href, target: "_blank", rel: "noopener" });
+      line.replaceChildren(make("b", "", await answer.text(), { role: "alert" }), ...(answer.status === 403 ? [tab] : []));
     });
   }
   document.body ? strip() : document.addEventListener("DOMContentLoaded", strip);

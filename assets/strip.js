@@ -18,7 +18,7 @@
     const sign = () => put(theme, window.fm.dark() ? "☀" : "☾");
     theme.onclick = () => { window.fm.setTheme(window.fm.dark() ? "light" : "dark"); sign(); };
     sign();
-    at.replaceChildren(machine, language, theme);
+    at.replaceChildren(machine, language, theme, ...window.fm.signOut());
 
     async function look() {
       try {
@@ -40,6 +40,9 @@
     at.setAttribute("aria-label", word("strip.label"));
     const rows = new Map();
     const more = make("span", "fm-strip-more fm-muted");
+    const fallen = make("div", "fm-strip-fallen"), fallenText = make("span"), look = make("button", "fm-small", word("strip.watch"), { type: "button" });
+    look.onclick = () => window.fm.go("watch");
+    fallen.append(fallenText, look);
     function row(id) {
       const parts = { root: make("div", "fm-strip-row"), dot: make("i", "fm-dot"), name: make("b", "fm-strip-name"), word: make("span", "fm-strip-word"),
         bar: make("progress", "fm-bar", "", { max: "100", "aria-label": id }), loss: make("span", "fm-strip-loss"), left: make("span", "fm-strip-left"),
@@ -51,7 +54,9 @@
     }
     window.fm.poller(at, async () => {
       const told = await server.running_now({});
-      at.hidden = told.lines.length === 0;
+      fallen.hidden = !told.fallen || window.fm.tab() === "watch"; // there it stands beside the button that helps
+      at.hidden = told.lines.length === 0 && fallen.hidden;
+      put(fallenText, told.fallen);
       for (const [id, parts] of rows) if (!told.lines.some((line) => line.id === id)) { parts.root.remove(); rows.delete(id); }
       for (const line of told.lines) {
         if (!rows.has(line.id)) rows.set(line.id, row(line.id));
@@ -62,7 +67,7 @@
         put(parts.loss, line.loss);
         put(parts.left, line.left);
       }
-      const wanted = [...told.lines.map((line) => rows.get(line.id).root), more];
+      const wanted = [...told.lines.map((line) => rows.get(line.id).root), more, fallen];
       if (wanted.some((element, index) => at.children[index] !== element)) at.replaceChildren(...wanted);
       put(more, told.more);
     }, 2000, { always: true });

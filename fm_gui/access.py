@@ -1,9 +1,11 @@
 """Who may use the page, and how much: people with hashed passwords, slowed-down guessing, upload quotas.
 
-    access.json      [{"name", "password", "created", "quota", "hourly"}]: passwords only as scrypt hashes, salt and cost beside
-    cache/uploads.json   who uploaded what in the last hour, and what of it still lies on disk
+    access.json          [{"name", "password", "created", "quota", "hourly"}]: passwords only as scrypt hashes, salt and cost beside
+    cache/uploads/       what came and what was made to be taken away, until nothing needs it any more (see ``clear``)
+    cache/uploads.json   who uploaded what in the last hour, and what of it still lies there
 """
 
+import contextlib
 import hashlib
 import hmac
 import os
@@ -19,6 +21,7 @@ from fm_gui.errors import UserError
 from fm_gui.files import check_name, read_json, write_json
 
 SHORTEST = 8  # characters of a password
+KEPT = 24 * 3600.0  # seconds for which an upload waits for somebody to use it
 _COST = (2**15, 8, 3)  # scrypt's n, r, p: 32 MB and about 0.2 s a guess (OWASP's advice of 2023)
 _UNITS = {"": 1, "k": 2**10, "m": 2**20, "g": 2**30, "t": 2**40}
 
@@ -61,6 +64,8 @@ class People:
     """The people of a workspace, in access.json; and "fm", if a password was given at the start. Read anew when the file changes."""
 
     def __init__(self, root: Path, password: str = ""):
+        if password and len(password) < SHORTEST:
+            raise UserError("password-short", least=SHORTEST)
         self._file = Path(root) / "access.json"
         self._simple = [Person(name="fm", password=hash_password(password))] if password else []
         self._read: tuple[int, list[Person]] = (0, [])
@@ -167,8 +172,11 @@ class Ledger:
 
     def __init__(self, file: Path):
         self._file = file
-        self._entries: dict[str, list[list]] = read_json(file) if file.exists() else {}  # who -> [[time, bytes, [paths]]]
+        self._entries: dict[str, list[list]] = {}  # who -> [[time, bytes, [paths]]]
         self._coming: dict[str, int] = {}  # bytes of uploads that are still under way
+        self._came: dict[str, int] = {}  # bytes of those that are complete, since the start
+        with contextlib.suppress(FileNotFoundError, ValueError):  # a cache: begun anew if it is broken
+            self._entries = read_json(file)
 
     def used(self, who: str, now: float) -> tuple[int, int]:
         """(bytes on disk, bytes of the last hour), uploads under way included in both."""
@@ -182,8 +190,13 @@ class Ledger:
         if self._coming[who] <= 0:
             del self._coming[who]
 
+    def spent(self, who: str) -> int:
+        """Bytes of uploads since the start, those under way too: what it grows by is what came meanwhile, at however many requests."""
+        return self._came.get(who, 0) + self._coming.get(who, 0)
+
     def add(self, who: str, size: int, paths: list[str], now: float) -> None:
         """An upload is complete."""
+        self._came[who] = self._came.get(who, 0) + size
         self._entries.setdefault(who, []).append([now, size, paths])
         fresh = {
             one: [entry for entry in entries if now - entry[0] < 3600 or any(Path(path).exists() for path in entry[2])]
@@ -191,4 +204,19 @@ class Ledger:
         }
         self._entries = {one: entries for one, entries in fresh.items() if entries}
         self._file.parent.mkdir(parents=True, exist_ok=True)
-        write_json(self._file, self._entries)
+        write_json(self._file, self._entries, sync=False)
+
+
+def clear(uploads: Path, now: float) -> None:
+    """Delete from the folder of uploads, and of files made to be taken away, what is old and no data set is linked to."""
+    for at, folders, files in os.walk(uploads, topdown=False):
+        for name in (*files, *folders):
+            path = os.path.join(at, name)
+            with contextlib.suppress(OSError):  # gone meanwhile, or a folder that is not empty
+                found = os.lstat(path)
+                if now - found.st_mtime < KEPT:
+                    continue
+                if name in folders:
+                    os.rmdir(path)
+                elif found.st_nlink < 2:
+                    os.unlink(path)

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from fm_gui.cli.base import AsJson, Folder, opened, put, put_json, put_table, tell
+from fm_gui.cli.base import AsJson, Folder, opened, put, put_json, put_note, put_table, tell
 from fm_gui.errors import UserError
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
@@ -27,8 +27,12 @@ def add(
     password = sys.stdin.readline().rstrip("\r\n") if from_stdin else typer.prompt(tell("cli.access.password"), hide_input=True)
     if not from_stdin and typer.prompt(tell("cli.access.again"), hide_input=True) != password:
         raise UserError("password-differs")
-    People(opened(folder).root).add(name, password, bytes_of(quota) or None, bytes_of(hourly) or None)
+    people = People(opened(folder).root)
+    first = not people.all()
+    people.add(name, password, bytes_of(quota) or None, bytes_of(hourly) or None)
     put_json({"name": name}) if as_json else put(tell("cli.access.added", name=name))
+    if first:
+        put_note(tell("cli.access.first"))
 
 
 @app.command("remove", help=tell("cli.access.remove"))

@@ -8,14 +8,16 @@ from dataclasses import dataclass
 
 from starlette.datastructures import Headers
 from starlette.formparsers import MultiPartException
+from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from fm_gui import machine
 from fm_gui.access import Ledger
-from fm_gui.ui.access import who
+from fm_gui.ui.access import LOGIN, who
 from fm_gui.ui.security import told
 
 LARGEST = 64 * 2**20  # bytes of a request that is not an upload: pasted text is the largest
+LOGIN_FORM = 2**16  # bytes of a name and a password, from people whom nobody knows yet
 _UPLOAD = re.compile(r"/upload/?$")
 
 
@@ -32,6 +34,19 @@ class Quota:
     once: int = 0
 
 
+@dataclass(frozen=True)
+class Bound:
+    """``room`` bytes may come, in this request or (``shared``) in all that the sender has under way; ``words`` say of more that ``limit`` bytes are allowed."""
+
+    room: int
+    limit: int
+    words: str
+    shared: bool = False
+
+    def refusal(self, scope: Scope) -> PlainTextResponse:
+        return told(self.words, scope, 413, limit=machine.size(self.limit))
+
+
 class Uploads:
     """Refuses requests that are too large and uploads beyond the quota, with one sentence; remembers the others.
 
@@ -46,16 +61,19 @@ class Uploads:
             return await self.app(scope, receive, send)
         if _UPLOAD.search(scope["path"]):
             return await self._upload(scope, receive, send)
-        await self._bounded(scope, receive, send, *_large(LARGEST))
+        most = LOGIN_FORM if LOGIN.search(scope["path"]) else LARGEST
+        await _bounded(self.app, scope, receive, send, lambda came: Bound(most, most, "access.large") if came > most else None)
 
     async def _upload(self, scope: Scope, receive: Receive, send: Send) -> None:
-        key, room, refusal = who(scope), *self._room(scope)
-        came, answer, status = 0, b"", 0
+        key, bounds = who(scope), self._bounds(scope)
+        noted, answer, status, before = 0, b"", 0, self.ledger.spent(who(scope))
 
-        def coming(size: int) -> None:
-            nonlocal came
-            came += size
-            self.ledger.coming(key, size)
+        def broken(came: int) -> Bound | None:
+            nonlocal noted
+            self.ledger.coming(key, came - noted)
+            noted = came
+            together = self.ledger.spent(key) - before
+            return next((bound for bound in bounds if (together if bound.shared else came) > bound.room), None)
 
         async def noting(message: Message) -> None:
             nonlocal answer, status
@@ -64,54 +82,52 @@ class Uploads:
             await send(message)
 
         try:
-            await self._bounded(scope, receive, noting, room, refusal, coming)
+            await _bounded(self.app, scope, receive, noting, broken)
         finally:
-            self.ledger.coming(key, -came)
+            self.ledger.coming(key, -noted)
         if status == 200:
             paths = json.loads(answer)
-            self.ledger.add(key, came, paths, time.time())
+            self.ledger.add(key, noted, paths, time.time())
             if self.arrived:
                 self.arrived(scope, paths)
 
-    def _room(self, scope: Scope) -> tuple[float, tuple[str, dict]]:
-        """How many bytes may come now, and what to say of more: (words key, values)."""
+    def _bounds(self, scope: Scope) -> list[Bound]:
+        """How many bytes may come now, the narrowest bound first."""
         quota, (kept, last_hour) = self.quota(scope), self.ledger.used(who(scope), time.time())
-        bounds = [(quota.once, 0, "access.large"), (quota.hourly, last_hour, "access.hourly"), (quota.kept, kept, "access.quota")]
-        found = [(limit - used, (key, {"limit": machine.size(limit)})) for limit, used, key in bounds if limit]
-        return min(found, key=lambda pair: pair[0], default=(float("inf"), ("access.large", {"limit": "-"})))
-
-    async def _bounded(self, scope: Scope, receive: Receive, send: Send, room: float, refusal: tuple[str, dict], coming=None) -> None:
-        came, begun = 0, False
-        key, values = refusal
-
-        def too_much() -> TooMuch:
-            return TooMuch(told(key, scope, 413, **values).body.decode())
-
-        async def counted() -> Message:
-            nonlocal came
-            message = await receive()
-            size = len(message.get("body", b""))
-            came += size
-            if came > room:
-                raise too_much()
-            if coming:
-                coming(size)
-            return message
-
-        async def noting(message: Message) -> None:
-            nonlocal begun
-            begun = True
-            await send(message)
-
-        length = Headers(scope=scope).get("content-length", "0")
-        try:
-            if length.isdigit() and int(length) > room:
-                raise too_much()
-            await self.app(scope, counted, noting)
-        except TooMuch:
-            if not begun:
-                await told(key, scope, 413, **values)(scope, receive, send)
+        bounds = [
+            Bound(quota.once, quota.once, "access.large"),
+            Bound(quota.hourly - last_hour, quota.hourly, "access.hourly", shared=True),
+            Bound(quota.kept - kept, quota.kept, "access.quota", shared=True),
+        ]
+        return sorted((bound for bound in bounds if bound.limit), key=lambda bound: bound.room)
 
 
-def _large(limit: int) -> tuple[float, tuple[str, dict]]:
-    return limit, ("access.large", {"limit": machine.size(limit)})
+async def _bounded(app: ASGIApp, scope: Scope, receive: Receive, send: Send, broken: Callable[[int], Bound | None]) -> None:
+    """Answer a request as long as ``broken(bytes)``, told how many came or were announced, finds nothing against it."""
+    came, begun, refused = 0, False, None
+    length = Headers(scope=scope).get("content-length", "0")
+    declared = int(length) if length.isdigit() else 0
+
+    def check(size: int) -> None:
+        nonlocal refused
+        if refused := broken(size):
+            raise TooMuch(refused.refusal(scope).body.decode())
+
+    async def counted() -> Message:
+        nonlocal came
+        message = await receive()
+        came += len(message.get("body", b""))
+        check(max(came, declared))
+        return message
+
+    async def noting(message: Message) -> None:
+        nonlocal begun
+        begun = True
+        await send(message)
+
+    try:
+        check(declared)
+        await app(scope, counted, noting)
+    except TooMuch:
+        if not begun:
+            await refused.refusal(scope)(scope, receive, send)

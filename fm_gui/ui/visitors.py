@@ -111,6 +111,9 @@ class Visitors:
     def all(self) -> list[DemoWorkspace]:
         return [self.workspace(path.parent.name) for path in self.root.glob("*/seen")]
 
+    def knows(self, visitor: str) -> bool:
+        return (self.root / visitor / "seen").exists()
+
     def admit(self, visitor: str) -> bool:
         """Note that the visitor is here; False if there is no room for one more."""
         seen = self.root / visitor / "seen"

@@ -10,11 +10,11 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote
 
 import gradio as gr
 from gradio.utils import get_upload_folder
 from starlette.requests import Request
+from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from fm_gui import machine
@@ -23,10 +23,11 @@ from fm_gui.demo import Limits
 from fm_gui.errors import UserError
 from fm_gui.text import LANGUAGES, say
 from fm_gui.ui.access import address
+from fm_gui.ui.bind import language
 from fm_gui.ui.security import on_space, told
 from fm_gui.ui.visitors import Visitors, id_of, visitor_of
 
-COOKIE = "fm_visitor"
+COOKIE = "fm_visitor"  # by https with __Host- before it: then no page of a neighbouring name can set it
 _SESSIONS = 20_000  # remembered
 _TOKEN = re.compile(r"[\w-]{43}", re.ASCII)
 # what needs no visitor: the page's own parts, and what describes it
@@ -89,7 +90,10 @@ class Owners:
 
 
 class Visitor:
-    """Gives each browser a cookie, and answers those who show one; nothing of the workspace is reached without."""
+    """Gives each browser a cookie, and answers those who show one; nothing of a workspace is reached without.
+
+    Nothing is made for a visitor before the cookie comes back: who only looks whether the page is up costs nothing.
+    """
 
     def __init__(self, app: ASGIApp, visitors: Visitors, owners: Owners):
         self.app, self.visitors, self.owners = app, visitors, owners
@@ -98,23 +102,22 @@ class Visitor:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return await self.app(scope, receive, send)
-        token = Request(scope).cookies.get(COOKIE, "")
-        visitor, path = id_of(token) if _TOKEN.fullmatch(token) else None, scope["path"]
+        token, path = Request(scope).cookies.get(_cookie(scope), ""), scope["path"]
+        visitor = id_of(token) if _TOKEN.fullmatch(token) else None
         page = scope["method"] in ("GET", "HEAD") and path.rstrip("/") == scope.get("root_path", "").rstrip("/")
         if page and visitor is None:
-            token = secrets.token_urlsafe(32)
-            if self.new.take(address(scope), time.monotonic()):
+            send = partial(_with_cookie, send, scope, secrets.token_urlsafe(32))
+        elif not page and not self._open(scope):
+            if visitor is None:
+                return await told("demo.cookie", scope, 403)(scope, receive, send)
+            if not self.visitors.knows(visitor) and self.new.take(address(scope), time.monotonic()):
                 return await told("demo.full", scope, 429)(scope, receive, send)
-            send, visitor = partial(_with_cookie, send, token, scope["scheme"]), id_of(token)
-        if page or (visitor and not self._open(scope)):
             if not self.visitors.admit(visitor):
                 return await told("demo.full", scope, 503)(scope, receive, send)
-        elif visitor is None and not self._open(scope):
-            return await told("demo.cookie", scope, 403)(scope, receive, send)
-        if (asked := _FILE.search(path)) and not self.owners.may(visitor, Path(unquote(asked[1]))):
-            return await told("demo.cookie", scope, 404)(scope, receive, send)
+        if (asked := _FILE.search(path)) and not self.owners.may(visitor, Path(asked[1])):
+            return await PlainTextResponse("", 404)(scope, receive, send)
         if (session := _session(scope)) and not self.owners.claim(visitor, session):
-            return await told("demo.cookie", scope, 403)(scope, receive, send)
+            return await PlainTextResponse("", 403)(scope, receive, send)
         scope["fm.visitor"] = visitor
         await self.app(scope, receive, send)
 
@@ -123,7 +126,7 @@ class Visitor:
         reading = scope["method"] in ("GET", "HEAD", "OPTIONS")
         api = "/gradio_api/" in scope["path"]
         file = _FILE.search(scope["path"])
-        return reading and (not api or bool(_OPEN.search(scope["path"])) or bool(file and self.owners.may(None, Path(unquote(file[1])))))
+        return reading and (not api or bool(_OPEN.search(scope["path"])) or bool(file and self.owners.may(None, Path(file[1]))))
 
 
 def _session(scope: Scope) -> str:
@@ -134,11 +137,19 @@ def _session(scope: Scope) -> str:
     return found[1] if found else Request(scope).query_params.get("session_hash", "")
 
 
-async def _with_cookie(send: Send, token: str, scheme: str, message: Message) -> None:
+def _secure(scope: Scope) -> bool:
+    return on_space() or scope["scheme"] == "https"  # a Space is reached by nothing else
+
+
+def _cookie(scope: Scope) -> str:
+    return f"__Host-{COOKIE}" if _secure(scope) else COOKIE
+
+
+async def _with_cookie(send: Send, scope: Scope, token: str, message: Message) -> None:
     if message["type"] == "http.response.start":
-        # in the frame of a Space's hub page only such a cookie is kept
-        rules = "SameSite=None; Secure; Partitioned" if on_space() else "SameSite=Lax; Secure" if scheme == "https" else "SameSite=Lax"
-        cookie = f"{COOKIE}={token}; Path=/; Max-Age=604800; HttpOnly; {rules}"
+        # in the frame of a Space's hub page only a cookie for frames is kept
+        rules = "SameSite=None; Secure; Partitioned" if on_space() else "SameSite=Lax; Secure" if _secure(scope) else "SameSite=Lax"
+        cookie = f"{_cookie(scope)}={token}; Path=/; Max-Age=604800; HttpOnly; {rules}"
         message = {**message, "headers": [*message.get("headers", []), (b"set-cookie", cookie.encode())]}
     await send(message)
 
@@ -151,12 +162,15 @@ class VisitorBlocks(gr.Blocks):
         self.owners = owners
 
     async def process_api(self, block_fn, inputs: list[Any], state=None, request=None, *args, **more) -> dict[str, Any]:
-        """As Gradio's own, through which every event and endpoint goes. Raises gr.Error for another's file."""
-        visitor = visitor_of(request[0] if isinstance(request, list) else request)
+        """As Gradio's own, through which every event and endpoint goes. Raises gr.Error for another's page or file."""
+        asked = request[0] if isinstance(request, list) else request
+        visitor, session = visitor_of(asked), getattr(asked, "session_hash", None)
         uploads = Path(get_upload_folder()).resolve()
+        if session and not self.owners.claim(visitor, session):
+            raise gr.Error(UserError("demo-page").say(language(asked)), print_exception=False)
         for path in files_in(inputs, uploads):
             if not self.owners.may(visitor, path):
-                raise gr.Error(str(UserError("api-file")), print_exception=False)
+                raise gr.Error(UserError("api-file").say(language(asked)), print_exception=False)
         made = await super().process_api(block_fn, inputs, state, request, *args, **more)
         for path in files_in(made.get("data", []), uploads):
             self.owners.add(visitor, str(path))

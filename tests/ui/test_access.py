@@ -1,38 +1,31 @@
-"""Signing in, slowed-down guessing, quotas; behind a real reverse proxy, by TLS, and how the server ends."""
+"""Signing in, slowed-down guessing and quotas, without a server; test_access_server.py has one."""
 
+import asyncio
 import json
 import os
-import secrets
-import signal
-import socket
-import ssl
 import subprocess
 import sys
-import threading
 import time
-from contextlib import contextmanager
-from http.cookiejar import CookieJar, DefaultCookiePolicy
 
 import httpx
-import psutil
 import pytest
-import uvicorn
-from filelock import FileLock
 from starlette.applications import Starlette
-from starlette.background import BackgroundTask
-from starlette.requests import Request
-from starlette.responses import StreamingResponse
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 
 import app
 from fm_gui import access
+from fm_gui.data.adding import add_dataset
 from fm_gui.errors import UserError
 from fm_gui.files import read_json
-from fm_gui.runs import Run
 from fm_gui.text import say
 from fm_gui.ui import security
+from fm_gui.ui.access import Door, Guard, address
+from fm_gui.ui.access_uploads import Quota, Uploads
 from fm_gui.workspace import Workspace
-from tests.ui.serving import ROOT, free_port, serving
+from tests.ui.serving import ROOT
 
 PASSWORD = "correct horse"
 
@@ -146,239 +139,130 @@ def test_uploads_are_counted_over_a_restart(tmp_path):
     assert again.used("ann", 10.0) == (0, 700)
 
 
-# -- the server, behind a proxy that takes a sub-path away
+# -- the door alone, by a clock that stands still
 
 
-def proxy(target: str, prefix: str) -> Starlette:
-    """What nginx does with ``proxy_pass http://127.0.0.1:7860/`` and the usual three headers, the Host changed to the inner one."""
-    forgetful = CookieJar(DefaultCookiePolicy(allowed_domains=[]))  # else it would send one caller's cookie for the next
-    client = httpx.AsyncClient(base_url=target, timeout=60, cookies=forgetful)
+class Still:
+    now = 0.0
 
-    async def forward(request: Request) -> StreamingResponse:
-        headers = [(name, value) for name, value in request.headers.items() if name not in ("host", "x-forwarded-for", "connection")]
-        caller = request.headers.get("x-test-caller", request.client.host)
-        before = request.headers.get("x-forwarded-for")
-        headers += [("x-forwarded-for", f"{before}, {caller}" if before else caller)]  # as $proxy_add_x_forwarded_for
-        headers += [("x-forwarded-proto", "http"), ("x-forwarded-host", request.headers["host"])]
-        url = httpx.URL(target.rstrip("/") + request.url.path.removeprefix(prefix), query=request.url.query.encode())
-        answer = await client.send(client.build_request(request.method, url, headers=headers, content=request.stream()), stream=True)
-        kept = {name: value for name, value in answer.headers.items() if name not in ("transfer-encoding", "set-cookie")}
-        response = StreamingResponse(answer.aiter_raw(), answer.status_code, headers=kept, background=BackgroundTask(answer.aclose))
-        for cookie in answer.headers.get_list("set-cookie"):
-            response.headers.append("set-cookie", cookie)
-        return response
-
-    return Starlette(routes=[Route(prefix + "/{path:path}", forward, methods=["GET", "POST", "HEAD"])])
-
-
-@contextmanager
-def running(app: Starlette, port: int):
-    server = uvicorn.Server(uvicorn.Config(app, "127.0.0.1", port, log_level="warning", proxy_headers=False))
-    thread = threading.Thread(target=server.run, daemon=True)
-    thread.start()
-    while not server.started:
-        time.sleep(0.02)
-    yield
-    server.should_exit = True
-    thread.join(10)
-
-
-@pytest.fixture(scope="module")
-def proxied(tmp_path_factory):
-    """The server with people, reached only as http://localhost:PORT/team/fm/."""
-    folder, port = tmp_path_factory.mktemp("proxied"), free_port()
-    people = access.People(Workspace(folder / "工作 区").root)
-    for name in ("ann", "bob", "cat", "dan"):
-        people.add(name, PASSWORD)
-    people.add("eve", PASSWORD, hourly=3000)
-    arguments = ("--root-path", f"http://localhost:{port}/team/fm", "--trust-proxy", "127.0.0.1", "--quota", "20000")
-    with serving(folder, *arguments) as server, running(proxy(server.url, "/team/fm"), port):
-        yield f"http://localhost:{port}/team/fm/", server, people
-
-
-def person(base, name="", password=PASSWORD, caller="203.0.113.1"):
-    client = httpx.Client(base_url=base, timeout=30, headers={"x-test-caller": caller, "accept-language": "en"})
-    return client, client.post("login", data={"username": name, "password": password}) if name else None
-
-
-def test_the_page_works_under_a_sub_path(proxied):
-    base, server, _ = proxied
-    stranger, _ = person(base)
-    page = stranger.get("")
-    assert page.status_code == 200 and '"auth_required":true' in page.text.replace(" ", "")
-    for path in ("config", "gradio_api/info", "gradio_api/file=/etc/passwd"):
-        assert stranger.get(path).status_code == 401
-    for path in ("gradio_api/upload", "gradio_api/component_server", "gradio_api/queue/join", "gradio_api/run/list_runs"):
-        assert stranger.post(path, json={"data": []}).status_code == 401
-    ann, told = person(base, "ann")
-    assert told.status_code == 200
-    config = ann.get("config").json()
-    assert config["root"] == base.rstrip("/") and config["username"] == "ann"
-    assert ann.post("gradio_api/run/list_runs", json={"data": []}).json()["data"] == [[]]
-    own = {"origin": base.split("/team")[0], "sec-fetch-site": "same-origin"}
-    sent = ann.post("gradio_api/upload", files={"files": ("a.csv", b"a,b\n")}, headers=own)
-    assert sent.status_code == 200 and ann.get(f"gradio_api/file={sent.json()[0]}").content == b"a,b\n"
-    component = next(c["id"] for c in config["components"] if "running_now" in (c["props"].get("server_fns") or ()))
-    body = {"data": {}, "fn_name": "running_now", "component_id": component, "session_hash": secrets.token_hex(6)}
-    assert ann.post("gradio_api/component_server", json=body, headers=own).json()["lines"] == []
-    for foreign in ({"origin": "https://evil.example"}, {"origin": "null"}, {"sec-fetch-site": "cross-site"}):
-        for path in ("gradio_api/upload", "gradio_api/component_server", "gradio_api/queue/join", "login"):
-            assert ann.post(path, json=body, headers=foreign).status_code == 403, (path, foreign)
-    rebound = httpx.get(server.url, headers={"x-forwarded-host": "evil.example"})  # a foreign name that leads to the proxy
-    assert rebound.status_code == 400
-
-
-def test_session_cookies_stay_at_home(proxied):
-    base, _, _ = proxied
-    _, told = person(base, "ann")
-    for cookie in told.headers.get_list("set-cookie"):
-        assert "SameSite=Lax" in cookie and "HttpOnly" in cookie and "none" not in cookie.lower()
-
-
-def test_guessing_is_slowed_down_by_address(proxied):
-    base, _, _ = proxied
-    statuses = [person(base, f"nobody{n}", caller="203.0.113.50")[1] for n in range(6)]
-    assert [told.status_code for told in statuses] == [400] * 5 + [429]
-    told = statuses[-1]
-    assert told.json()["detail"] == say("access.wait", seconds=int(told.headers["retry-after"]))
-    spoofed = httpx.post(base + "login", data={"username": "ann", "password": "wrong"}, headers={"x-test-caller": "203.0.113.50", "x-forwarded-for": "8.8.8.8"})
-    assert spoofed.status_code == 429  # what the caller says of itself does not count, only what the proxy adds
-    chinese = httpx.post(base + "login", data={"username": "x", "password": "y"}, headers={"x-test-caller": "203.0.113.50", "accept-language": "zh-CN"})
-    assert "秒后再试" in chinese.json()["detail"]
-    assert person(base, "ann", caller="203.0.113.51")[1].status_code == 200
-
-
-def test_guessing_is_slowed_down_by_name_and_its_owner_gets_in_again(proxied):
-    base, _, _ = proxied
-    statuses = [person(base, "bob", "wrong password", caller=f"203.0.113.{100 + n}")[1].status_code for n in range(6)]
-    assert statuses == [400] * 5 + [429]
-    assert person(base, "bob", caller="203.0.113.120")[1].status_code == 429
-    end = time.monotonic() + 20
-    while (told := person(base, "bob", caller="203.0.113.120")[1]).status_code == 429 and time.monotonic() < end:
-        time.sleep(0.3)
-    assert told.status_code == 200
-
-
-def test_many_guesses_at_once_are_not_free(proxied):
-    base, _, _ = proxied
-    found = []
-    threads = [threading.Thread(target=lambda n=n: found.append(person(base, "cat", f"guess {n}", caller="203.0.113.60")[1].status_code)) for n in range(12)]
-    [thread.start() for thread in threads]
-    [thread.join() for thread in threads]
-    assert found.count(400) == 5 and found.count(429) == 7
-
-
-def test_whoever_is_removed_is_out_at_once(proxied):
-    base, _, people = proxied
-    dan, _ = person(base, "dan")
-    assert dan.get("config").status_code == 200
-    people.remove("dan")
-    assert dan.get("config").status_code == 401
-
-
-def upload(client, size, name="a.csv"):
-    return client.post("gradio_api/upload", files={"files": (name, secrets.token_bytes(size))})
-
-
-def test_uploads_stay_within_the_quota_of_each_person(proxied):
-    base, server, _ = proxied
-    (bob, _), (eve, _) = person(base, "ann", caller="203.0.113.2"), person(base, "eve", caller="203.0.113.2")
-    assert upload(eve, 2000).status_code == 200
-    told = upload(eve, 2000)
-    assert told.status_code == 413 and told.text == say("access.hourly", limit="1 MB")
-    assert upload(bob, 12_000, "first.csv").status_code == 200
-    told = upload(bob, 12_000, "second.csv")
-    assert told.status_code == 413 and told.text == say("access.quota", limit="1 MB")
-
-    def unsaid(size):  # without Content-Length
-        yield b'--b\r\nContent-Disposition: form-data; name="files"; filename="third.csv"\r\n\r\n'
-        for _ in range(size // 1000):
-            yield b"x" * 1000
-        yield b"\r\n--b--\r\n"
-
-    told = bob.post("gradio_api/upload", content=unsaid(100_000), headers={"content-type": "multipart/form-data; boundary=b"})
-    assert told.status_code in (400, 413) and say("access.quota", limit="1 MB") in told.text
-    uploads = server.workspace.root / "cache" / "uploads"
-    assert [file.name for file in uploads.rglob("*") if file.is_file() and file.stat().st_size > 3000] == ["first.csv"]
-    next(uploads.rglob("first.csv")).unlink()
-    assert upload(bob, 12_000, "second.csv").status_code == 200
-
-
-def test_strangers_are_slowed_down_and_people_are_not(proxied):
-    base, _, _ = proxied
-    ann, _ = person(base, "ann", caller="203.0.113.70")
-    stranger, _ = person(base, caller="203.0.113.70")
-    statuses = [stranger.get("gradio_api/app_id").status_code for _ in range(800)]
-    assert 429 in statuses and statuses[:500] == [200] * 500
-    told = next(answer for _ in range(800) if (answer := stranger.get("gradio_api/app_id")).status_code == 429)
-    assert told.text == say("access.slow", seconds=int(told.headers["retry-after"]))
-    assert all(ann.get("gradio_api/app_id").status_code == 200 for _ in range(50))
-
-
-# -- without a proxy, by TLS; and the end
-
-
-def test_a_certificate_that_cannot_be_used_is_told(tmp_path):
-    (tmp_path / "wrong.pem").write_text("nothing", encoding="utf-8")
-    for arguments in (["--ssl-certfile", "missing.pem"], ["--ssl-certfile", str(tmp_path / "wrong.pem")], ["--ssl-keyfile", "k.pem"]):
-        with pytest.raises(UserError) as told:
-            app.check_certificate(app.parse(arguments))
-        assert str(told.value) == say("error.tls-file", path=arguments[1])
+    def __call__(self) -> float:
+        return self.now
 
 
 @pytest.fixture
-def certificate(tmp_path):
-    """A self-signed one for 127.0.0.1, valid for a day."""
-    command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1", "-subj", "/CN=fm", "-addext", "subjectAltName=IP:127.0.0.1",
-               "-keyout", str(tmp_path / "key.pem"), "-out", str(tmp_path / "cert.pem")]  # fmt: skip
-    try:
-        subprocess.run(command, check=True, capture_output=True, timeout=60)
-    except FileNotFoundError:
-        pytest.skip("openssl is not installed, so there is no certificate to try")
-    return tmp_path / "cert.pem", tmp_path / "key.pem"
+def door(tmp_path):
+    """(what a client at an address sends through the door, its guard)."""
+    people = access.People(tmp_path, PASSWORD)
+    guard = Guard(people, clock=Still())
+    inner = Starlette(routes=[Route("/{path:path}", lambda request: PlainTextResponse("in"), methods=["GET", "POST"])], middleware=[Middleware(Door, guard=guard)])
+    inner.cookie_id, inner.tokens = "x", {"a token": "fm"}
+
+    def client(address, cookies=None):
+        return httpx.AsyncClient(transport=httpx.ASGITransport(inner, client=(address, 1)), base_url="http://test", cookies=cookies)
+
+    return client, guard
 
 
-def test_tls_a_password_of_the_start_and_an_end_that_leaves_training_running(certificate, tmp_path):
-    cert, key = certificate
-    context = ssl.create_default_context(cafile=str(cert))
-    arguments = ("--ssl-certfile", str(cert), "--ssl-keyfile", str(key))
-    with serving(tmp_path, *arguments, scheme="https", FM_GUI_PASSWORD=PASSWORD) as server:
-        client = httpx.Client(base_url=server.url, verify=context, timeout=30)
-        assert client.get("config").status_code == 401
-        spoofed = [client.post("login", data={"username": "fm", "password": "no"}, headers={"x-forwarded-for": f"8.8.8.{n}"}).status_code for n in range(6)]
-        assert spoofed == [400] * 5 + [429]  # nobody stands before this server, so the header is made up
-        time.sleep(1.1)
-        told = client.post("login", data={"username": "fm", "password": PASSWORD})
-        assert told.status_code == 200 and all("Secure" in cookie for cookie in told.headers.get_list("set-cookie"))
-        assert client.get("config").json()["root"].startswith("https://")
-        with pytest.raises(httpx.TransportError):
-            httpx.get(f"http://127.0.0.1:{server.port}/", timeout=10)
-        assert PASSWORD not in server.log.read_text(encoding="utf-8")
-        ends_well_and_leaves_training(server, client)
+def test_strangers_are_slowed_down_and_people_are_not(door):
+    client, guard = door
+
+    async def visits():
+        stranger, fm = client("203.0.113.70"), client("203.0.113.70", {"access-token-x": "a token"})
+        assert [(await stranger.get("/")).status_code for _ in range(600)] == [200] * 600
+        told = await stranger.get("/")
+        assert told.status_code == 429 and told.text == say("access.slow", seconds=1)
+        assert [(await fm.get("/anything")).status_code for _ in range(700)] == [200] * 700
+        assert (await client("203.0.113.71").get("/")).status_code == 200
+        guard.clock.now += 1
+        assert [(await stranger.get("/")).status_code for _ in range(31)] == [200] * 30 + [429]
+
+    asyncio.run(visits())
 
 
-def ends_well_and_leaves_training(server, client):
-    busy = FileLock(server.workspace.root / "locks" / f"{socket.gethostname()}.cpu.lock")
-    busy.acquire()  # so that the worker waits its turn for as long as we look
-    sent = {"data": ["tickets"]}
-    assert client.post("gradio_api/run/add_sample", json=sent).status_code == 200
-    asked = {"task": "text-classification", "data": "tickets", "start": "minilm", "name": "going", "settings": {"device": "cpu"}}
-    client.post("gradio_api/call/v2/start_run", json=asked)
-    run = Run(server.workspace.root / "runs" / "going")
-    end = time.monotonic() + 60
-    while not (run.path / "process.json").exists() or not run.status().devices:
-        assert time.monotonic() < end, server.log.read_text(encoding="utf-8")
-        time.sleep(0.1)
-    try:
-        server.process.send_signal(signal.SIGTERM)
-        assert server.process.wait(20) == 0
-        assert "Traceback" not in server.log.read_text(encoding="utf-8")
-        assert run.has_worker and run.status().state in run.ACTIVE, run.log_tail()
-        assert not [p for p in psutil.process_iter(["cmdline"]) if str(server.port) in (p.info["cmdline"] or [])]
-    finally:
-        run.stop()
-        run.wait(60)
-        busy.release()
+def test_many_guesses_at_once_are_not_free(door):
+    _, guard = door
+
+    async def guess(n):
+        guard.asking({"type": "http", "client": ("203.0.113.60", 1), "headers": []})
+        try:
+            return await guard.check(f"name{n}", "wrong password")
+        except HTTPException as refused:
+            return refused.status_code
+
+    async def all_at_once():
+        return await asyncio.gather(*(guess(n) for n in range(12)))
+
+    found = asyncio.run(all_at_once())
+    assert found.count(False) == 5 and found.count(429) == 7
+
+
+def test_an_address_is_a_customers():
+    assert address({"client": ("203.0.113.7", 1)}) == "203.0.113.7" == address({"client": ("::ffff:203.0.113.7", 1)})
+    assert address({"client": ("2001:db8::1", 1)}) == address({"client": ("2001:db8::2", 1)}) == "2001:db8::/64"
+
+
+def test_a_list_of_people_that_breaks_lets_nobody_in(door, tmp_path):
+    client, _ = door
+    (tmp_path / "access.json").write_text("[{", encoding="utf-8")
+
+    async def visit():
+        return await client("203.0.113.7", {"access-token-x": "a token"}).get("/config")
+
+    told = asyncio.run(visit())
+    assert told.status_code == 503 and told.text == say("access.closed")
+
+
+def test_uploads_side_by_side_share_the_quota(tmp_path):
+    """Each is within it when it begins; together they are not."""
+
+    async def swallow(scope, receive, send):
+        while (await receive())["more_body"]:
+            await asyncio.sleep(0)
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b"[]"})
+
+    uploads = Uploads(swallow, access.Ledger(tmp_path / "cache" / "uploads.json"), lambda scope: Quota(hourly=1000, once=900))
+
+    async def one():
+        left, statuses = [100] * 6, []
+
+        async def receive():
+            left.pop()
+            return {"type": "http.request", "body": b"x" * 100, "more_body": bool(left)}
+
+        async def send(message):
+            statuses.append(message.get("status"))
+
+        scope = {"type": "http", "method": "POST", "path": "/gradio_api/upload", "headers": [], "client": ("203.0.113.7", 1), "fm.person": None}
+        await uploads(scope, receive, send)
+        return statuses[0]
+
+    async def both():
+        return await asyncio.gather(one(), one())
+
+    assert sorted(asyncio.run(both())) == [200, 413]
+    assert uploads.ledger.used("address 203.0.113.7", time.time()) == (0, 600)  # nothing of it lies anywhere
+
+
+def test_uploads_that_nothing_needs_go_after_a_day(tmp_path):
+    space = Workspace(tmp_path / "工作 区")
+    uploads = space.root / "cache" / "uploads"
+    for name in ("a/used.csv", "b/unused.csv", "c/new.csv"):
+        (uploads / name).parent.mkdir(parents=True)
+        (uploads / name).write_text("text,label\n" + "a lamp,good\na tent,bad\n" * 20, encoding="utf-8")
+    add_dataset(space, [uploads / "a" / "used.csv"], name="kept")
+    assert (uploads / "a" / "used.csv").stat().st_nlink == 2
+    access.clear(uploads, time.time())
+    assert len(list(uploads.rglob("*.csv"))) == 3
+    yesterday = time.time() - access.KEPT - 1
+    for path in ("a/used.csv", "b/unused.csv", "a", "b"):
+        os.utime(uploads / path, (yesterday, yesterday))
+    access.clear(uploads, time.time())
+    assert sorted(path.name for path in uploads.rglob("*.csv")) == ["new.csv", "used.csv"]
+    space.delete_dataset("kept")
+    space.empty_bin()
+    access.clear(uploads, time.time())
+    assert [path.name for path in uploads.rglob("*.csv")] == ["new.csv"]
 
 
 # -- what stands at the start
@@ -391,11 +275,17 @@ def test_who_may_listen_how(tmp_path):
     assert security.trusted_proxies("10.0.0.1,192.168.0.0/16") == "10.0.0.1,192.168.0.0/16"
 
 
-def test_a_space_is_a_demo_unless_its_owner_set_a_password(monkeypatch):
-    monkeypatch.delenv("FM_GUI_PASSWORD", raising=False)
-    assert not app.is_public_demo(app.parse([]))
+def test_a_space_is_a_demo_unless_its_owner_has_people_sign_in(monkeypatch, tmp_path):
+    nobody, one = access.People(tmp_path), access.People(tmp_path, PASSWORD)
+    assert not app.is_public_demo(app.parse([]), nobody)
     monkeypatch.setenv("SPACE_ID", "me/space")
-    assert app.is_public_demo(app.parse([])) and app.parse([]).host == "0.0.0.0"
+    assert app.is_public_demo(app.parse([]), nobody) and app.parse([]).host == "0.0.0.0"
     assert security.trusted_proxies("").startswith("127.0.0.0/8")
-    monkeypatch.setenv("FM_GUI_PASSWORD", PASSWORD)
-    assert not app.is_public_demo(app.parse([])) and app.is_public_demo(app.parse(["--demo"]))
+    assert not app.is_public_demo(app.parse([]), one) and app.is_public_demo(app.parse(["--demo"]), one)
+    access.People(tmp_path).add("ann", PASSWORD)
+    assert not app.is_public_demo(app.parse([]), nobody)
+
+
+def test_a_password_of_the_start_is_no_shorter(tmp_path, capsys):
+    assert app.main(["--workspace", str(tmp_path), "--password", "short", "--no-browser"]) == 1
+    assert "at least 8" in capsys.readouterr().err

@@ -1,5 +1,6 @@
 """A demo: two visitors at once on the real server see nothing of each other, whatever way they ask, and nobody gets more than is lent."""
 
+import asyncio
 import json
 import os
 import secrets
@@ -7,13 +8,12 @@ import time
 
 import httpx
 import pytest
+from starlette.responses import PlainTextResponse
 
 from fm_gui import demo
-from fm_gui.config import ModelSpec, TrainSettings
-from fm_gui.errors import UserError
-from fm_gui.runs import Run
 from fm_gui.text import say
 from fm_gui.ui import visitors as v
+from fm_gui.ui import visitors_web as w
 from fm_gui.workspace import Workspace
 from tests.ui.runs_for_tests import make_run
 from tests.ui.serving import serving
@@ -171,9 +171,56 @@ def test_without_a_cookie_nothing_is_reached(server, ann):
     assert stranger.get("gradio_api/info").status_code == 200  # what there is to call is no secret
 
 
-def test_new_visitors_from_one_address_are_slowed_down(server):
-    statuses = [httpx.get(server.url, headers={"x-forwarded-for": "198.51.100.7"}).status_code for _ in range(21)]
-    assert statuses == [200] * 20 + [429]
+def test_who_only_looks_whether_the_page_is_up_costs_nothing(server, ann):
+    before = set(ann.root.iterdir())
+    for _ in range(3):
+        assert httpx.head(server.url, headers={"x-forwarded-for": "198.51.100.6"}).status_code == 200
+    assert set(ann.root.iterdir()) == before
+
+
+def test_new_visitors_from_one_address_are_slowed_down(tmp_path):
+    """Whoever comes with a cookie that nobody knows is new, made up or not."""
+    owners, visitors = w.Owners([]), v.Visitors(tmp_path / "visitors")
+    layer = w.Visitor(answer_all, visitors, owners)
+
+    async def visits():
+        transport = httpx.ASGITransport(layer, client=("198.51.100.7", 1))
+        async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
+            tokens = [secrets.token_urlsafe(32) for _ in range(25)]
+            return [(await client.get("/gradio_api/queue/status", headers={"cookie": f"fm_visitor={token}"})).status_code for token in [*tokens, tokens[0]]]
+
+    assert asyncio.run(visits()) == [200] * 20 + [429] * 5 + [200]
+    assert len(list((tmp_path / "visitors").iterdir())) == 20
+
+
+async def answer_all(scope, receive, send):
+    await PlainTextResponse("in")(scope, receive, send)
+
+
+def test_a_space_is_a_demo_by_itself(tmp_path):
+    """As the hub runs it: no argument, its proxy's words, its cookie in the frame of the hub's page."""
+    with serving(tmp_path, SPACE_ID="me/fm", SPACE_HOST="me-fm.hf.space") as server:
+        told = {"host": "me-fm.hf.space", "x-forwarded-proto": "https", "x-forwarded-for": "198.51.100.9"}
+        client = httpx.Client(base_url=server.url, headers=told, timeout=60)
+        page = client.get("")
+        cookie = page.headers["set-cookie"]
+        assert page.status_code == 200 and cookie.startswith("__Host-fm_visitor=") and cookie.endswith("HttpOnly; SameSite=None; Secure; Partitioned")
+        assert "frame-ancestors" not in str(page.headers) and "git clone https://huggingface.co/spaces/me/fm" in page.text
+        client.headers["cookie"] = cookie.partition(";")[0]
+        assert client.post("gradio_api/run/list_runs", json={"data": []}, headers={"origin": "https://me-fm.hf.space"}).json()["data"] == [[]]
+        assert client.post("gradio_api/run/list_runs", json={"data": []}, headers={"origin": "https://evil.example"}).status_code == 403
+        assert client.get("", headers={"host": "evil.example"}).status_code == 400
+        assert len(list((server.workspace.root / "visitors").iterdir())) == 1
+
+
+def test_another_visitors_page_is_not_acted_for(server, ann, ben):
+    """A page's session holds what its parts remember, so an event that names it comes only from its own visitor."""
+    session = secrets.token_hex(6)
+    index = next(d["id"] for d in ann.config["dependencies"] if d["api_name"] == "list_runs")
+    body = {"data": [], "fn_index": index, "session_hash": session}
+    assert "anns-run" in ann.http.post("gradio_api/run/list_runs", json=body).text
+    told = ben.http.post("gradio_api/run/list_runs", json=body)
+    assert told.status_code == 500 and "anns" not in told.text
 
 
 def test_uploads_are_small(server):
@@ -211,108 +258,3 @@ def test_training_is_small_and_bounded_and_takes_turns(server, ben):
     finally:
         ben.call("stop_run", run="first")
         run.wait(60)
-
-
-# -- what is kept, and for how long
-
-
-@pytest.fixture
-def visitors(tmp_path, monkeypatch):
-    monkeypatch.setenv(demo.VARIABLE, str(tmp_path))
-    return v.Visitors(tmp_path / "visitors", demo.Limits(visitors=3, idle=1000, space=200_000, all_space=500_000))
-
-
-def idle(visitors, visitor, seconds):
-    seen = visitors.root / visitor / "seen"
-    os.utime(seen, (time.time() - seconds, time.time() - seconds))
-
-
-def test_idle_visitors_are_removed_and_the_others_kept(visitors):
-    assert all(visitors.admit(name) for name in ("a", "b"))
-    idle(visitors, "a", 1001)
-    visitors.sweep()
-    assert sorted(path.name for path in visitors.root.iterdir()) == ["b"]
-
-
-def test_a_training_ends_before_its_visitor_is_removed(visitors):
-    visitors.admit("a")
-    run = make_run(visitors.workspace("a"), "going", "training")
-    idle(visitors, "a", 1001)
-    visitors.sweep()
-    assert (run.path / "stop").exists()
-    (run.path / "status.json").write_text('{"state": "stopped"}', encoding="utf-8")
-    visitors.sweep()
-    assert not (visitors.root / "a").exists()
-
-
-def test_what_trains_too_long_is_stopped(visitors):
-    visitors.admit("a")
-    short = make_run(visitors.workspace("a"), "short", "training", seconds=60)
-    long = make_run(visitors.workspace("a"), "long", "training", seconds=5 * 60 * 1.5 + 1)
-    visitors.sweep()
-    assert (long.path / "stop").exists() and not (short.path / "stop").exists()
-
-
-def test_a_full_demo_makes_room_only_by_who_left(visitors):
-    assert [visitors.admit(name) for name in ("a", "b", "c", "d")] == [True, True, True, False]
-    idle(visitors, "b", 101)
-    assert visitors.admit("d") and not (visitors.root / "b").exists()
-
-
-def test_all_together_stay_within_the_space(visitors):
-    for name, seconds in (("a", 5), ("b", 500), ("c", 50)):
-        visitors.admit(name)
-        idle(visitors, name, seconds)
-        (visitors.root / name / "cache" / "filling").write_bytes(b"x" * 190_000)
-    visitors.sweep()
-    assert sorted(path.name for path in visitors.root.iterdir()) == ["a", "c"]
-
-
-def test_who_keeps_too_much_empties_the_bin_or_is_told(visitors):
-    visitors.admit("a")
-    workspace = visitors.workspace("a")
-    make_run(workspace, "old", "done")
-    (workspace.root / "runs" / "old" / "weights").write_bytes(b"x" * 250_000)
-    with pytest.raises(UserError, match="You keep"):
-        workspace.check_space()
-    workspace.delete_run("old")
-    workspace.check_space()
-    assert not list((workspace.root / "bin").glob("*old*"))
-
-
-def test_all_visitors_together_wait_for_a_bounded_time(visitors, monkeypatch):
-    monkeypatch.setattr(visitors, "limits", demo.Limits(all_runs=2, runs=2))
-    for name in ("a", "b"):
-        visitors.admit(name)
-        make_run(Workspace(visitors.root / name), "going", "training")
-    visitors.admit("c")
-    with pytest.raises(UserError, match="waiting already"):
-        visitors.workspace("c")._check_turn()
-
-
-def test_a_run_cannot_be_resumed_for_longer(visitors):
-    visitors.admit("a")
-    run = make_run(visitors.workspace("a"), "mine", "stopped")
-    resumed = visitors.workspace("a").run("mine")
-    asked = []
-    Run_resume, Run.resume = Run.resume, lambda self, changes=None: asked.append(changes)
-    try:
-        resumed.resume({"max_steps": 100_000})
-    finally:
-        Run.resume = Run_resume
-    assert asked == [{"max_steps": demo.LIMITS.steps}] and run.id == "mine"
-
-
-def test_limits_hold_for_all_kinds_of_training(monkeypatch):
-    free = TrainSettings(minutes=60, batch_size=512, processes=4, device="cuda:0")
-    assert demo.limited(free) is free
-    monkeypatch.setenv(demo.VARIABLE, "/demo")
-    assert demo.limited(free).model_dump() == free.model_dump() | {"minutes": 5.0, "batch_size": 64, "processes": 1, "device": "cpu"}
-    assert demo.limited(TrainSettings(minutes=None, epochs=100)).max_steps == 500
-    assert ModelSpec().size == "5m"  # what a person gets who chooses nothing is small enough
-
-
-def test_nobody_asks_for_nothing():
-    """What no visitor asked for, such as a thread that forgot whose it is, gets nobody's workspace rather than somebody's."""
-    with pytest.raises(LookupError):
-        v.current_visitor()
