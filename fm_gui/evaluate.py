@@ -10,10 +10,10 @@ from fm_gui.runs import Run
 from fm_gui.workspace import Workspace
 
 
-def evaluate(run: Run, part: str = "test", beat=lambda *_: None, device: str = "auto") -> dict:
+def evaluate(run: Run, part: str = "test", beat=lambda *_: None, device: str = "auto", tokens: int = 0) -> dict:
     """Metrics, baselines and more of the saved model on a held-out part; written to evaluation.json and returned.
 
-    ``beat()`` is called now and then, and may raise to stop.
+    ``beat()`` is called now and then, and may raise to stop; ``tokens`` are in memory at once, 0 takes the task's own number.
     """
     predictor = predict.load(run, device)
     config, task, model, processor = run.config, predictor.task, predictor.model, predictor.processor
@@ -25,7 +25,7 @@ def evaluate(run: Run, part: str = "test", beat=lambda *_: None, device: str = "
         "part": part,
         "rows": len(rows),
         "metric": task.metric,
-        "metrics": task.metrics(model, processor, data[part], config, model.device, None, beat),
+        "metrics": task.metrics(model, processor, data[part], config, model.device, None, beat, tokens),
         "baselines": task.baselines(dataset, data, part),
     }
     beat()

@@ -60,6 +60,7 @@ class Prepared:
 
     parts: dict[str, Part]
     labels: list[str]
+    skipped: tuple[int, ...] = ()  # row numbers that could not be encoded, and are in no part
 
     def __getitem__(self, part: str) -> Part:
         return self.parts[part]
@@ -79,8 +80,9 @@ def prepare(workspace, config: RunConfig, task, data, processor, progress: Calla
             raise UserError("part-empty", name=config.data.name, part=part)
     if not (folder / "done.json").exists():
         _encode_all(folder, config, task, data, splits, processor, labels, progress)
-    kinds = read_json(folder / "done.json")
-    return Prepared({part: _open(folder, part, kinds, splits[part]) for part in PARTS}, labels)
+    done = read_json(folder / "done.json")
+    left = {part: splits[part][~np.isin(splits[part], done["skipped"])] for part in PARTS}
+    return Prepared({part: _open(folder, part, done["columns"], left[part]) for part in PARTS}, labels, tuple(done["skipped"]))
 
 
 def _key(config: RunConfig, task, processor, labels) -> str:
@@ -92,13 +94,15 @@ def _key(config: RunConfig, task, processor, labels) -> str:
 def _encode_all(folder: Path, config, task, data, splits, processor, labels, progress) -> None:
     beside = folder.with_name(f".{folder.name}.{uuid.uuid4().hex[:8]}")
     beside.mkdir(parents=True)
-    total, done, kinds = sum(len(splits[part]) for part in PARTS), 0, {}
+    total, done, kinds, skipped = sum(len(splits[part]) for part in PARTS), 0, {}, []
     try:
         for part in PARTS:
             writers: dict[str, _Writer] = {}
             for start in range(0, len(splits[part]), ROWS_AT_ONCE):
                 rows = splits[part][start : start + ROWS_AT_ONCE]
-                for column, values in task.encode(data.rows(rows), processor, config, labels).items():
+                encoded, broken = _encode(data.rows(rows), lambda rows: task.encode(rows, processor, config, labels))
+                skipped += [int(rows[i]) for i in broken]
+                for column, values in encoded.items():
                     if column not in writers:
                         writers[column] = _Writer(beside / f"{part}.{column}", isinstance(values[0], list))
                     writers[column].write(values)
@@ -108,11 +112,32 @@ def _encode_all(folder: Path, config, task, data, splits, processor, labels, pro
             for column, writer in writers.items():
                 kinds[column] = writer.ragged
                 writer.close()
-        write_json(beside / "done.json", kinds)
+            if not writers:
+                raise UserError("rows-unreadable", name=config.data.name, part=part, row=skipped[0] + 1)
+        write_json(beside / "done.json", {"columns": kinds, "skipped": skipped})
         if not folder.exists():
             beside.rename(folder)
     finally:
         shutil.rmtree(beside, ignore_errors=True)
+
+
+def _encode(rows: list[dict], encode: Callable[[list[dict]], dict[str, list]]) -> tuple[dict[str, list], list[int]]:
+    """The rows as numbers, and which of them cannot be: one row that a tokenizer stumbles over must not end a run."""
+    try:
+        return encode(rows), []
+    except (UserError, OSError, MemoryError):
+        raise
+    except Exception:  # tokenizers' own errors have no class in common
+        if len(rows) == 1:
+            return {}, [0]
+    whole: dict[str, list] = {}
+    broken = []
+    for i, row in enumerate(rows):
+        encoded, failed = _encode([row], encode)
+        broken += [i] if failed else []
+        for column, values in encoded.items():
+            whole.setdefault(column, []).extend(values)
+    return whole, broken
 
 
 class _Writer:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from fm_gui.config import ModelSpec, RunConfig, Settings
 
 if TYPE_CHECKING:
+    import numpy as np
     import torch
 
     from fm_gui.data.dataset import Dataset
@@ -112,6 +113,10 @@ class Task:
         """How many optimizer steps see the whole training part once."""
         raise NotImplementedError
 
+    def lengths(self, part: "Part", config: RunConfig) -> "np.ndarray":
+        """Tokens in each of the items that batches are made of (rows or blocks), before padding."""
+        raise NotImplementedError
+
     def batches(self, processor, part: "Part", config: RunConfig, at: int, micro_tokens: int) -> Iterator[Step]:
         """Steps from global step ``at`` on, without end; each a pure function of (seed, step), whatever ``micro_tokens``."""
         raise NotImplementedError
@@ -123,10 +128,11 @@ class Task:
         """(sum over the batch's items, number of items); items are rows, or predicted tokens for language models."""
         raise NotImplementedError
 
-    def metrics(self, model, processor, part: "Part", config: RunConfig, device, limit: int | None, beat) -> dict[str, Any]:
-        """Honest figures on (the first ``limit`` rows or blocks of) a held-out part: {"loss": ..., <metric>: ...}.
+    def metrics(self, model, processor, part: "Part", config: RunConfig, device, limit: int | None, beat, tokens: int = 0) -> dict[str, Any]:
+        """Honest figures on (``limit`` evenly spread rows or blocks of) a held-out part: {"loss": ..., <metric>: ...}.
 
-        ``beat()`` is called between batches: it shows a sign of life and raises if the run is to stop.
+        ``beat()`` is called between batches: it shows a sign of life and raises if the run is to stop. ``tokens`` are in
+        memory at once; 0 takes what is usually fast.
         """
         raise NotImplementedError
 

@@ -84,10 +84,10 @@ class CausalLM(LanguageModeling):
             loss, hits = loss + part, hits + right
         return loss, hits, len(targets)
 
-    def metrics(self, model, processor, part, config, device, limit, beat):
-        loss, _ = self._mean_loss(model, processor, part, config, device, limit, beat)
-        tokens, size = len(part["input_ids"].values) - len(part), int(np.asarray(part["bytes"], np.int64).sum())
-        return {"loss": loss, "perplexity": float(np.exp(min(loss, 50))), "bits_per_byte": loss / np.log(2) * tokens / size}
+    def metrics(self, model, processor, part, config, device, limit, beat, tokens=0):
+        loss, _ = self._mean_loss(model, processor, part, config, device, limit, beat, tokens)
+        predicted, size = len(part["input_ids"].values) - len(part), int(np.asarray(part["bytes"], np.int64).sum())
+        return {"loss": loss, "perplexity": float(np.exp(min(loss, 50))), "bits_per_byte": loss / np.log(2) * predicted / size}
 
     def baselines(self, dataset, data, part):
         from fm_gui.baselines import ngram_baselines

@@ -10,6 +10,8 @@ import numpy as np
 from fm_gui.errors import UserError
 from fm_gui.tasks.base import Kind, Step, Task
 
+EVAL_TOKENS = 4096  # in memory at once while judging
+
 
 def blocks_in(tokens: int, length: int) -> int:
     """Whole blocks in a stream, the last one possibly short; at least 1."""
@@ -95,19 +97,22 @@ class LanguageModeling(Task):
     def encode(self, rows, processor, config, labels):
         return {"input_ids": self.documents(rows, processor, config), "bytes": [len(row["text"].encode()) for row in rows]}
 
+    def lengths(self, part, config):
+        length = self.context(config)
+        return np.full(blocks_in(len(part["input_ids"].values), length), length)
+
     def steps_per_epoch(self, part, config):
-        return -(-blocks_in(len(part["input_ids"].values), self.context(config)) // config.train.batch_size)
+        return -(-len(self.lengths(part, config)) // config.train.batch_size)
 
     def batches(self, processor, part, config, at, micro_tokens):
         from fm_gui.data.batching import generator, micro_batches, steps
 
         train, stream, length = config.train, part["input_ids"], self.context(config)
-        blocks, per_epoch = blocks_in(len(stream.values), length), self.steps_per_epoch(part, config)
-        lengths = np.full(blocks, length)
-        for index, epoch, mine in steps(train.seed, blocks, train.batch_size, at):
+        lengths, per_epoch = self.lengths(part, config), self.steps_per_epoch(part, config)
+        for index, epoch, mine in steps(train.seed, len(lengths), train.batch_size, at):
             # each epoch cuts the stream elsewhere, so that the same text comes in other blocks
             shift = int(generator(train.seed, epoch, 1).integers(length))
-            cuts = micro_batches(mine, lengths, micro_tokens, train.micro_batch_size)
+            cuts = micro_batches(mine, lengths, micro_tokens, train.micro_batch_size, train.processes)
             micro = [self.collate(processor, stream, cut, length, shift, (train.seed, epoch), config) for cut in cuts]
             yield Step(index, (index + 1) / per_epoch, micro)
 
@@ -127,14 +132,14 @@ class LanguageModeling(Task):
         """Blocks as a micro-batch of tensors; random choices depend on ``key`` and the block alone."""
         raise NotImplementedError
 
-    def _mean_loss(self, model, processor, part, config, device, limit, beat):
+    def _mean_loss(self, model, processor, part, config, device, limit, beat, tokens=0):
         """(mean loss in nats, sums of what else ``loss_and_hits`` counts, items) over a part."""
         import torch
 
         total = hits = items = 0.0
         model.eval()
         with torch.inference_mode():
-            for batch in self.eval_batches(processor, part, config, 4096, limit):
+            for batch in self.eval_batches(processor, part, config, tokens or EVAL_TOKENS, limit):
                 batch = {key: value.to(device) for key, value in batch.items()}
                 loss, right, count = self.loss_and_hits(model, batch)
                 total, hits, items = total + float(loss), hits + float(right), items + count

@@ -91,8 +91,8 @@ class MaskedLM(LanguageModeling):
         losses = F.cross_entropy(logits, batch["targets"], reduction="sum")
         return losses, (logits.detach().argmax(-1) == batch["targets"]).sum(), len(batch["targets"])
 
-    def metrics(self, model, processor, part, config, device, limit, beat):
-        loss, accuracy = self._mean_loss(model, processor, part, config, device, limit, beat)
+    def metrics(self, model, processor, part, config, device, limit, beat, tokens=0):
+        loss, accuracy = self._mean_loss(model, processor, part, config, device, limit, beat, tokens)
         return {"loss": loss, "perplexity": float(np.exp(min(loss, 50))), "masked_accuracy": accuracy}
 
     def baselines(self, dataset, data, part):

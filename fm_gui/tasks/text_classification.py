@@ -8,6 +8,8 @@ from fm_gui.config import ModelSpec, RunConfig, Settings, setting
 from fm_gui.errors import UserError
 from fm_gui.tasks.base import Kind, Step, Task
 
+EVAL_TOKENS = 2048  # in memory at once while judging
+
 
 class Options(Settings):
     max_length: int = setting(128, "Longest text (tokens)", "Longer texts are cut here; longer limits see more but cost time and memory.", ge=4, le=8192)
@@ -92,14 +94,17 @@ class TextClassification(Task):
     def steps_per_epoch(self, part, config):
         return -(-len(part) // config.train.batch_size)
 
+    def lengths(self, part, config):
+        return part["input_ids"].lengths
+
     def batches(self, processor, part, config, at, micro_tokens):
         from fm_gui.data.batching import micro_batches, steps
 
         train, per_epoch = config.train, self.steps_per_epoch(part, config)
         weights = self._weights(part, config)
-        lengths = part["input_ids"].lengths
+        lengths = self.lengths(part, config)
         for index, _, rows in steps(train.seed, len(part), train.batch_size, at):
-            cuts = micro_batches(rows, lengths, micro_tokens, train.micro_batch_size)
+            cuts = micro_batches(rows, lengths, micro_tokens, train.micro_batch_size, train.processes)
             yield Step(index, (index + 1) / per_epoch, [self._collate(processor, part, cut, weights, config) for cut in cuts])
 
     def _weights(self, part, config):
@@ -138,7 +143,7 @@ class TextClassification(Task):
 
     # -- judging
 
-    def _probabilities(self, model, processor, sequences, device, beat=lambda: None, micro_tokens=2048):
+    def _probabilities(self, model, processor, sequences, device, beat=lambda: None, micro_tokens=EVAL_TOKENS):
         """Class probabilities (rows x classes, float32), computed in batches of like length, in the given order."""
         import torch
 
@@ -154,12 +159,12 @@ class TextClassification(Task):
                 beat()
         return result
 
-    def metrics(self, model, processor, part, config, device, limit, beat):
+    def metrics(self, model, processor, part, config, device, limit, beat, tokens=0):
         from sklearn.metrics import accuracy_score, f1_score
 
         rows = spread(len(part), limit)
         truth = np.asarray(part["label"])[rows]
-        chances = self._probabilities(model, processor, [part["input_ids"][i] for i in rows], device, beat)
+        chances = self._probabilities(model, processor, [part["input_ids"][i] for i in rows], device, beat, tokens or EVAL_TOKENS)
         guess = chances.argmax(-1)
         loss = -np.log(np.maximum(chances[np.arange(len(truth)), truth], 1e-12)).mean()
         return {

@@ -38,6 +38,5 @@ WORDS: dict[str, tuple[str, str]] = {
     "error.crash": ("Training ended on an error that fm_gui does not know: {kind}: {text}. The log of the run has the details; Resume goes on from the last checkpoint.", "训练因 fm_gui 不认识的错误而结束：{kind}：{text}。详情见该训练的日志；点“继续”可从上个检查点接着训练。"),
     "error.predict-column": ("{file} has no column “{column}”, which this model reads. Its columns are {found}; rename the one with the texts.", "{file} 中没有这个模型要读取的列“{column}”。现有列：{found}；请把文本所在的列改成这个名字。"),
     "error.predict-unreadable": ("{rows:,} rows of {file} cannot be read, the first is row {first}. Repair or remove them, so that every row gets its prediction.", "{file} 中有 {rows:,} 行无法读取，第一处在第 {first} 行。请修好或删除这些行，使每一行都能得到预测。"),
-    "error.one-process": ("Run “{name}” was started with {count} processes, but fm_gui trains with one process a run. Start it with one.", "训练“{name}”以 {count} 个进程启动，但 fm_gui 每次训练只用一个进程。请用一个进程启动。"),
     "error.not-a-list": ("{name} must be a list of texts, not {value}.", "{name} 必须是文本列表，而不是 {value}。"),
 }

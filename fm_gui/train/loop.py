@@ -1,4 +1,4 @@
-"""The one training loop: every task, every kind of learning, any split into micro-batches.
+"""The one training loop: every task, every kind of learning, any split into micro-batches and processes.
 
 A step's loss and gradient are means over all items of its batch: the micro-batches' sums are added, then divided once
 by their number of items, so micro-batch size and number of processes change nothing but speed. Each step's randomness
@@ -10,22 +10,28 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
 import psutil
 import torch
 
 from fm_gui.config import RunConfig
-from fm_gui.errors import UserError
 from fm_gui.runs import Run
 from fm_gui.tasks import Step, Task
-from fm_gui.train.checkpoint import LoopState, save_best, save_checkpoint
+from fm_gui.train import backoff
+from fm_gui.train.backoff import Diverged
+from fm_gui.train.check import CHECK_ITEMS as CHECK_ITEMS
+from fm_gui.train.check import check
+from fm_gui.train.checkpoint import LoopState
 from fm_gui.train.measure import micro_tokens
 from fm_gui.train.optim import clip_and_scale, rate, set_rate
 from fm_gui.train.ranks import Ranks
 from fm_gui.train.report import Report, Stopped
+from fm_gui.train.saving import Saver
+from fm_gui.train.sharded import Shell
 
-CHECKPOINT_SECONDS = 60.0  # at least; longer where saving is slow, so that it costs at most 2 % of the time
-CHECK_ITEMS = 1_000  # rows or blocks of the validation part scored at a check: enough to steer by, in bounded time
+GO_ON, SAVE, STOP = range(3)
 
 
 @dataclass
@@ -42,11 +48,24 @@ class Job:
     device: torch.device
     precision: str
     ranks: Ranks = Ranks()
+    shell: Shell | None = None  # of a sharded model: through it alone may the model be used
+    micro_tokens: int = 0  # tokens in memory at once; 0: as many as suit the device
+    micro_rows: int = 0  # rows in memory at once, if memory allows fewer than the settings; 0: as set
+
+    def on_model(self, work: Callable[[torch.nn.Module], Any]) -> Any:
+        """``work(model)``, with all that it needs of a sharded model at hand."""
+        return work(self.model) if self.shell is None else self.shell(work)
+
+    def cut(self) -> RunConfig:
+        """The configuration as it decides how a step is cut into micro-batches."""
+        rows = self.micro_rows or self.config.train.micro_batch_size
+        train = self.config.train.model_copy(update={"micro_batch_size": rows, "processes": self.ranks.world})
+        return self.config.model_copy(update={"train": train})
 
 
 def steps_from(job: Job, at: int) -> Iterator[Step]:
     """The job's steps from ``at`` on, without end; a thread makes the next one ready while the loop works on this one."""
-    batches = job.task.batches(job.processor, job.data["train"], job.config, at, micro_tokens(job.device))
+    batches = job.task.batches(job.processor, job.data["train"], job.cut(), at, job.micro_tokens or micro_tokens(job.device))
 
     def ready() -> Step:
         step = next(batches)
@@ -67,17 +86,29 @@ def _map(batch: dict, change: Callable) -> dict:
 
 def take_step(job: Job, step: Step) -> tuple[torch.Tensor, torch.Tensor, int]:
     """One optimizer step: (mean loss, gradient norm before clipping, items), on the device, not yet waited for."""
-    model, total, items = job.model, None, 0
-    model.train()
+    return change_weights(job, *gradients(job, step))
+
+
+def gradients(job: Job, step: Step) -> tuple[torch.Tensor, int]:
+    """Add up the gradients of a step's micro-batches on this rank; returns (sum of losses, items)."""
+    total, items = torch.zeros((), device=job.device), 0
+    job.model.train()
     bf16 = torch.autocast(job.device.type, torch.bfloat16) if job.precision == "bf16" else nullcontext()
-    for number, batch in enumerate(job.ranks.mine(step.micro)):
+    for number, batch, weight in job.ranks.mine(step.micro):
         torch.manual_seed((job.config.train.seed << 40) ^ (step.index << 12) ^ number)  # dropout reads the global generator
+        batch = _map(batch, lambda t: t.to(job.device, non_blocking=True))
         with bf16:
-            loss, count = job.task.loss(model, _map(batch, lambda t: t.to(job.device, non_blocking=True)))
+            loss, count = job.on_model(lambda whole, batch=batch: job.task.loss(whole, batch))
+        loss = loss * weight  # 0 for a pass that only keeps the ranks in step
         loss.backward()
-        total, items = loss.detach() if total is None else total + loss.detach(), items + count
-    total, items = job.ranks.add(total, items, model.parameters())
-    norm = clip_and_scale(model.parameters(), max(1, items), job.config.train.clip)
+        total, items = total + loss.detach(), items + count * weight
+    return total, items
+
+
+def change_weights(job: Job, total: torch.Tensor, items: int) -> tuple[torch.Tensor, torch.Tensor, int]:
+    """Move the weights by the gradients of all ranks: (mean loss, gradient norm before clipping, items)."""
+    total, items = job.ranks.add(total, items, job.model.parameters())
+    norm = clip_and_scale(job.model.parameters(), max(1, items), job.config.train.clip)
     for optimizer in job.optimizers:
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
@@ -89,49 +120,145 @@ def train(job: Job, state: LoopState, report: Report, eval_every: int) -> None:
 
     Raises Stopped, after saving, if the person asked for it.
     """
-    clock = _Clock(state.seconds)
-    steps = steps_from(job, state.step)
-    state.check_due |= state.step == 0  # what the model can do before it has learned anything
+    saver = Saver(job, report)
     try:
-        while True:
-            if state.check_due:
-                _check(job, state, report)
-                report.update(step=state.step, steps=state.steps, best_step=state.best_step, score=state.best)
-                clock.skip()
-            if state.finished or state.step >= state.steps:
-                break
-            if report.stop_asked():
-                raise Stopped
-            step = next(steps)
-            set_rate(job.optimizers, rate(state.step, state.steps, job.config.train))
-            loss, norm, items = take_step(job, step)
-            state.step += 1
-            state.seconds = clock.total()
-            state.check_due = state.step % eval_every == 0 or state.step == state.steps
-            _tell(job, state, step, loss, norm, items, clock, report)
-            if clock.checkpoint_due():
-                clock.saved(_save(job, state))
-    except Stopped:
-        state.seconds = clock.total()
-        _save(job, state)
-        raise
+        loop = _Loop(job, state, report, saver, eval_every)
+        try:
+            loop.go()
+        except Stopped:
+            state.seconds = loop.clock.total()
+            saver.checkpoint(state)
+            saver.settle()
+            raise
+        finally:
+            loop.steps.close()
+        state.finished, state.seconds = True, loop.clock.total()
+        saver.checkpoint(state)
+        saver.settle()
     finally:
-        steps.close()
-    state.finished, state.seconds = True, clock.total()
-    _save(job, state)
+        saver.close()
 
 
-def _save(job: Job, state: LoopState) -> float:
-    """Write the checkpoint; returns the seconds it took."""
-    begin = time.monotonic()
-    save_checkpoint(job.run.path / "checkpoint", job.model, job.optimizers, state)
-    return time.monotonic() - begin
+class _Loop:
+    """What the loop knows besides its state: nothing here outlives the process."""
+
+    def __init__(self, job: Job, state: LoopState, report: Report, saver: Saver, eval_every: int):
+        self.job, self.state, self.report, self.saver, self.eval_every = job, state, report, saver, eval_every
+        self.proven = False  # whether a step was taken since the start
+        backoff.apply(job, state)
+        self.begin()
+
+    def begin(self) -> None:
+        """Make ready to go on from where the state is."""
+        spikes = backoff.Spikes
+        self.clock = _Clock(self.state.seconds)
+        self.spikes = spikes(self.job.ranks.share(lambda: self.report.losses(spikes.LONG + spikes.SHORT)))
+        self.steps = steps_from(self.job, self.state.step)
+
+    def go(self) -> None:
+        """Steps and checks until the end. Raises Stopped."""
+        state, report, saver = self.state, self.report, self.saver
+        state.check_due |= state.step == 0  # what the model can do before it has learned anything
+        unsaved = self.job.ranks.share(lambda: not self.job.run.has_checkpoint)
+        while True:
+            try:
+                if unsaved:  # something to come back to, if the first steps go wrong
+                    unsaved = False
+                    self.save()
+                if state.check_due:
+                    check(self.job, state, report, saver)
+                    report.update(step=state.step, steps=state.steps, best_step=state.best_step, score=state.best)
+                    self.clock.skip()
+                if state.finished or state.step >= state.steps:
+                    return
+                order = self.order()
+                if order == STOP:
+                    raise Stopped
+                if order == SAVE:
+                    self.save()
+                self.step()
+            except Diverged as problem:
+                self.steps.close()
+                backoff.go_back(self.job, state, report, saver, problem)
+                self.begin()
+
+    def order(self) -> int:
+        """What all ranks do before the next step: rank 0 minds the clock, and each may have heard of a stop."""
+        due = self.state.step > 0 and self.job.ranks.first and self.saver.due(self.state.step)
+        return -self.job.ranks.least(-(STOP if self.report.stop_asked() else SAVE if due else GO_ON))
+
+    def save(self) -> None:
+        self.state.seconds = self.clock.total()
+        if not self.saver.checkpoint(self.state):
+            raise Diverged("diverged")
+        self.clock.skip()
+
+    def step(self) -> None:
+        """One step, or, if memory runs out, a change that makes the next try smaller."""
+        job, state = self.job, self.state
+        step = next(self.steps)
+        set_rate(job.optimizers, state.rate_scale * rate(state.step, state.steps, job.config.train))
+        summed = self.attempt(partial(gradients, job, step))
+        if job.ranks.any(summed is None):
+            self.anew(partial(backoff.shrink, job, state, self.report, step))
+            return
+        done = self.attempt(partial(change_weights, job, *summed))
+        if job.ranks.any(done is None):  # some weights may have moved and others not
+            at = state.step
+            self.anew(partial(backoff.shrink, job, state, self.report, step))
+            backoff.restore(job, state, self.report, self.saver)
+            self.report.incident("memory-back", step=at, back=state.step)
+            self.steps.close()
+            self.begin()
+            return
+        self.proven = True
+        state.step += 1
+        state.seconds = self.clock.total()
+        state.check_due = state.step % self.eval_every == 0 or state.step == state.steps
+        self.heed(step, *_tell(job, state, step, *done, self.clock, self.report))
+
+    def attempt(self, work: Callable[[], Any]) -> Any:
+        """What ``work`` gives; None if memory ran out, or if it was compiled and that does not work here."""
+        try:
+            return work()
+        except (MemoryError, RuntimeError, OSError) as problem:
+            if self.job.shell is not None:  # the other ranks are in the middle of the same block: nobody can try again alone
+                raise
+            if backoff.is_out_of_memory(problem):
+                return None
+            if self.proven or not backoff.uncompile(self.job.model):
+                raise
+            self.report.incident("compile-failed", reason=backoff.first_line(problem))
+        backoff.release(self.job)
+        return self.attempt(work)
+
+    def anew(self, change: Callable[[], None]) -> None:
+        """Change how steps are cut, and make the step that failed again."""
+        self.steps.close()
+        change()
+        self.steps = steps_from(self.job, self.state.step)
+
+    def heed(self, step: Step, loss: float | None, norm: float | None) -> None:
+        """Look at the numbers of a step that was told; None if it was not. Raises Diverged."""
+        if loss is None:
+            return
+        if not (abs(loss) < float("inf") and norm == norm):
+            raise Diverged("diverged")
+        told = self.spikes.look(loss)
+        if told == "loss-high" and self.state.rollbacks < backoff.ROLLBACKS:
+            raise Diverged(told)
+        if told == "loss-spike":
+            before, now = self.spikes.levels
+            self.report.incident(told, step=self.state.step, before=f"{before:.3g}", now=f"{now:.3g}")
+        if told == "loss-zero":
+            self.report.incident(told, step=self.state.step, points=len(self.spikes.losses))
+            self.spikes.losses.clear()
 
 
-def _tell(job, state, step, loss, norm, items, clock, report) -> None:
-    """One point of the curves. On a GPU only every tenth, as reading a number waits for the device."""
+def _tell(job: Job, state: LoopState, step: Step, loss, norm, items: int, clock: "_Clock", report: Report) -> tuple[float | None, float | None]:
+    """One point of the curves: (loss, norm) as numbers. On a GPU only every tenth, as reading a number waits for the device: (None, None)."""
     if job.device.type == "cuda" and state.step % 10 and state.step != state.steps:
-        return
+        return None, None
     loss, norm = loss.item(), norm.item()
     tokens = sum(int(batch["input_ids"].numel()) for batch in step.micro)
     speed = clock.speed(state.step)
@@ -142,34 +269,7 @@ def _tell(job, state, step, loss, norm, items, clock, report) -> None:
         "memory_mb": memory_mb(job.device),
     })  # fmt: skip
     report.step(step=state.step, steps=state.steps, epoch=step.epoch, seconds=state.seconds, eta=clock.left(state))
-    if not (loss == loss and abs(loss) != float("inf") and norm == norm):
-        raise UserError("loss-not-finite", step=state.step, rate=job.config.train.learning_rate)
-
-
-def _check(job: Job, state: LoopState, report: Report) -> None:
-    """Score the validation part, keep the best weights, and decide whether to stop early."""
-    task, settings = job.task, job.config.train
-    scores = task.metrics(job.model, job.processor, job.data["validation"], job.config, job.device, CHECK_ITEMS, report.beat)
-    report.point(step=state.step, seconds=round(state.seconds, 3), **{f"validation/{name}": value for name, value in scores.items()})
-    score = scores[task.metric]
-    better = state.best is None or (score > state.best if task.higher_is_better else score < state.best)
-    if scores["loss"] != scores["loss"]:
-        raise UserError("loss-not-finite", step=state.step, rate=settings.learning_rate)
-    if state.step > 0:  # the untrained model is shown, but never kept
-        if better or state.best_step is None:
-            state.best, state.best_step, state.misses = score, state.step, 0
-            if settings.keep_best:
-                save_best(job.run.path / "best", job.model)
-            report.event("best", step=state.step, metric=task.metric, value=score)
-        else:
-            state.misses += 1
-            if settings.early_stopping and state.misses >= settings.patience:
-                state.finished = state.early_stopped = True
-                report.event("incident", code="incident.early-stop", values={"step": state.step, "best_step": state.best_step, "checks": state.misses})
-    for sample in task.samples(job.model, job.processor, job.data["validation"], job.config, job.device):
-        report.event("sample", step=state.step, **sample)
-        report.step()
-    state.check_due = False
+    return loss, norm
 
 
 def memory_mb(device: torch.device) -> int:
@@ -180,12 +280,11 @@ def memory_mb(device: torch.device) -> int:
 
 
 class _Clock:
-    """Seconds of training over all sessions, the present speed, and when to save."""
+    """Seconds of training over all sessions, and the present speed."""
 
     def __init__(self, before: float):
         self.before, self.begin = before, time.monotonic()
         self.last, self.pace = self.begin, None
-        self.save_at = self.begin + CHECKPOINT_SECONDS
 
     def total(self) -> float:
         return self.before + time.monotonic() - self.begin
@@ -204,10 +303,3 @@ class _Clock:
     def left(self, state: LoopState) -> float:
         """Seconds to go at the run's pace so far, checks included."""
         return (state.steps - state.step) * state.seconds / max(1, state.step)
-
-    def checkpoint_due(self) -> bool:
-        return time.monotonic() >= self.save_at
-
-    def saved(self, took: float) -> None:
-        self.save_at = time.monotonic() + max(CHECKPOINT_SECONDS, 50 * took)
-        self.skip()
