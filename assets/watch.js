@@ -1,4 +1,4 @@
-/* The Watch tab (ui/watch.py gives the words): list, head, story, note. Everything is made once and then only filled. */
+/* The Watch tab (ui/watch_view.py gives the words): list, head, story, note. Everything is made once and then only filled. */
 (() => {
   "use strict";
   const { make, word, put, poller, param } = window.fm;
@@ -8,6 +8,12 @@
   const here = () => window.fm.tab() === "watch";
   const swatch = (id) => { const at = [chosen(), ...overlaid()].indexOf(id); return at < 0 ? "transparent" : `var(--fm-curve-${at + 1})`; };
   let refresh = () => {};
+  const lang = window.fm.lang() === "zh" ? "zh-CN" : "en-GB";
+  /* "14:32", with the date if that was another day. */
+  function clock(seconds) {
+    const then = new Date(seconds * 1000), today = then.toDateString() === new Date().toDateString();
+    return then.toLocaleString(lang, { hour: "2-digit", minute: "2-digit", ...(today ? {} : { day: "numeric", month: "short" }) });
+  }
 
   function list(at, server) {
     const title = make("h3", "fm-side-title", say("runs")), rows = make("ul", "fm-runs"), empty = make("div", "fm-empty");
@@ -64,10 +70,11 @@
     const bar = make("progress", "fm-bar", "", { max: "100", "aria-label": word("strip.label") }), about = make("p", "fm-state-about"), times = make("p", "fm-state-times");
     const beat = make("span", "fm-beat"), clock = make("span"), lost = make("span", "fm-lost-note", word("page.lost"), { role: "status" });
     const phases = make("ol", "fm-phases"), result = make("p", "fm-result", "", { id: "watch-result" }), sure = make("p", "fm-muted fm-sure");
+    const room = make("p", "fm-trouble", "", { role: "status" }), silent = window.fm.watch.silent((what) => press(what));
     const fault = make("section", "fm-fault", "", { role: "alert" }), actions = make("div", "fm-actions"), safe = make("p", "fm-muted fm-safe", say("safe"));
     line.append(dot, name, state, share, facts);
     times.append(clock, beat, lost);
-    card.append(line, phases, bar, times, about, result, sure, safe, fault, actions);
+    card.append(line, phases, bar, times, about, result, sure, safe, room, silent.root, fault, actions);
     const gone = make("p", "fm-empty"), dialog = discardDialog();
     at.append(gone, card, dialog);
     card.hidden = gone.hidden = true;
@@ -80,10 +87,12 @@
     const press = (what) => document.getElementById(`watch-${what}-do`).click();
     const doing = {
       stop: () => press("stop"), resume: () => press("resume"), delete: () => press("delete"), discard: () => dialog.showModal(),
+      next: () => press("next"), cancel: () => press("cancel"), change: () => { changing = chosen(); press("change"); },
       again: () => window.fm.go("train", { from: chosen() }), try: () => window.fm.go("try", { run: chosen(), with: "" }),
     };
+    let changing = ""; // whose form of changes is open
     const buttons = new Map();
-    for (const what of ["try", "stop", "resume", "again", "discard", "delete"]) {
+    for (const what of ["try", "next", "stop", "cancel", "resume", "change", "again", "discard", "delete"]) {
       const quiet = what === "discard" || what === "delete";
       const button = make("button", `fm-button${quiet ? " fm-button-quiet" : ""}`, say(what), { type: "button", id: `watch-${what}` });
       button.onclick = doing[what];
@@ -103,6 +112,8 @@
 
     const now = poller(at, async () => {
       const run = chosen();
+      const form = document.getElementById("watch-resume");
+      if (form) form.hidden = changing !== run;
       if (!run) { card.hidden = true; return; }
       const told = await server.run_state({ run });
       if (run !== chosen()) return true;
@@ -119,13 +130,16 @@
       told.phases.forEach(({ word: text, place }, index) => { put(phases.children[index], text); phases.children[index].dataset.place = place; });
       put(result, told.result[0] ?? ""); put(sure, told.result[1] ?? "");
       safe.hidden = !told.safe;
+      room.hidden = !told.room; put(room, told.room);
+      silent.show(told.id, told.stuck);
       fault.hidden = !told.error;
       if (told.error) { put(sentence, told.error.sentence); put(log, told.error.log); }
       const stopping = told.can.includes("stopping");
       for (const [what, button] of buttons) {
         button.hidden = !told.can.includes(what) && !(what === "stop" && stopping);
-        button.classList.toggle("fm-button-primary", what === told.can[0] && what !== "stop");
-        button.classList.toggle("fm-primary", what === told.can[0] && what !== "stop");
+        const first = what === told.can[0] && ["try", "resume", "again"].includes(what);
+        button.classList.toggle("fm-button-primary", first);
+        button.classList.toggle("fm-primary", first);
       }
       buttons.get("stop").disabled = stopping;
       put(buttons.get("stop"), say(stopping ? "stopping" : "stop"));
@@ -181,7 +195,7 @@
       if (S.latest) slider.value = slider.max;
       show();
       incidents.hidden = !told.incidents.length;
-      happened.replaceChildren(...told.incidents.map(({ when, text }) => { const item = make("li"); item.append(make("span", "", text), make("span", "fm-muted", ` ${when}`)); return item; }));
+      happened.replaceChildren(...told.incidents.map(({ time, text }) => { const item = make("li"), at = make("time", "fm-muted", clock(time), { datetime: new Date(time * 1000).toISOString() }); item.append(at, make("span", "", text)); return item; }));
       return false;
     }, 2500, { within: at.parentElement });
     log.addEventListener("toggle", now);
@@ -194,7 +208,7 @@
     at.append(text, undo, close);
     at.hidden = true;
     let timer = 0;
-    undo.onclick = () => document.getElementById("watch-undo-do").click();
+    undo.onclick = () => { at.hidden = true; document.getElementById("watch-undo-do").click(); };
     close.onclick = () => { at.hidden = true; };
     window.fm.watch.tell = (sentence, canUndo = false) => {
       put(text, sentence);
@@ -206,13 +220,15 @@
     watch("value", () => {
       const told = props.value;
       if (!told?.text) return;
-      window.fm.watch.tell(told.text, told.undo);
+      window.fm.watch.tell(told.text, Boolean(told.undo));
+      window.fm.watch.undone = told.undo || "";
       if (told.run) window.fm.mark({ run: told.run });
       else if (told.undo) window.fm.mark({ run: "" }, true);
       refresh();
       window.fm.watch.headNow?.();
+      window.fm.watch.lineNow?.();
     });
   }
 
-  window.fm.watch = { list, head, story, note, tell() {} };
+  window.fm.watch = { list, head, story, note, tell() {}, undone: "" };
 })();

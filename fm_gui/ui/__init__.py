@@ -8,7 +8,7 @@ from types import ModuleType
 
 import gradio as gr
 
-from fm_gui.ui import api, data, evaluate, export, strip, train, try_, watch
+from fm_gui.ui import api, bin, data, evaluate, export, strip, train, try_, watch
 from fm_gui.ui.bind import word
 from fm_gui.workspace import Workspace
 
@@ -30,6 +30,7 @@ def build_app(workspace: Workspace, tabs: tuple[ModuleType, ...] = TABS, page: C
                 for module in tabs:
                     with gr.Tab(word(module.TITLE), id=tab_id(module), elem_id=f"tab-{tab_id(module)}") as tab:
                         module.build(workspace, blocks, tab)
+            bin.build(workspace)
         api.build(workspace)
     blocks.queue(default_concurrency_limit=8, max_size=64)
     return blocks

@@ -5,13 +5,10 @@ Everything returned is JSON with sentences ready to be shown, so that the browse
 
 import statistics
 import time
-from functools import lru_cache
-from pathlib import Path
 from typing import Any
 
-from fm_gui.config import RunConfig
-from fm_gui.files import read_json
-from fm_gui.runs import Run, Status
+from fm_gui import queue
+from fm_gui.runs import STUCK_SECONDS, Run, Status
 from fm_gui.scores import number
 from fm_gui.tasks import get_task
 from fm_gui.text import say
@@ -35,20 +32,9 @@ def ago(seconds: float, lang: str) -> str:
     return say("time.ago", lang, time=next((words.removesuffix(end) for end in shortest if words.endswith(end)), words))
 
 
-@lru_cache(maxsize=1024)
-def _config(path: str, written: int) -> RunConfig:
-    """config.json never changes; ``written`` only makes a run deleted and made again under one name another one."""
-    return RunConfig(**read_json(Path(path)))
-
-
 def runs(workspace: Workspace) -> list[Run]:
-    """All runs, newest first, with their configs read once per process and not once per question."""
-    found = []
-    for file in workspace.root.glob("runs/*/config.json"):
-        run = Run(file.parent)
-        run.__dict__["config"] = _config(str(file), file.stat().st_mtime_ns)
-        found.append(run)
-    return sorted(found, key=lambda run: -run.config.created)
+    """All runs, newest first."""
+    return workspace.runs()
 
 
 def find(workspace: Workspace, run_id: str) -> Run | None:
@@ -63,9 +49,38 @@ def percent(status: Status) -> float:
     return min(100.0, 100.0 * status.step / status.steps) if status.steps else 0.0
 
 
-def tone(state: str) -> str:
-    """The colour of a state; the word always stands beside it."""
-    return {"done": "good", "failed": "bad", "interrupted": "warn", "stopped": "warn", "queued": "wait"}.get(state, "live")
+def tone(status: Status) -> str:
+    """The colour of a state; a word always stands beside it."""
+    if silent(status) or status.needs_room:
+        return "warn"
+    return {"done": "good", "failed": "bad", "interrupted": "warn", "stopped": "warn", "queued": "wait"}.get(status.state, "live")
+
+
+def word(status: Status, place: str, lang: str) -> str:
+    """The state in a word or two: of a waiting run with its ``place``, of one that works with what keeps it from working."""
+    if status.state == "queued" and place:
+        return say("queue.word", lang, place=place)
+    if silent(status):
+        return say("silent.word", lang)
+    if status.needs_room:
+        return say("room.word", lang)
+    return say("state." + status.state, lang)
+
+
+def silent(status: Status) -> float:
+    """Seconds since an active run's last sign of life, once they are so many that it counts as stuck; else 0."""
+    silence = time.time() - status.heartbeat if status.state in Run.ACTIVE and status.heartbeat else 0.0
+    return silence if silence > STUCK_SECONDS else 0.0
+
+
+def left(status: Status) -> float | None:
+    """Seconds to go, of a run that is not kept from going."""
+    return None if silent(status) or status.needs_room else status.eta
+
+
+def places(workspace: Workspace, lang: str) -> dict[str, str]:
+    """ "next in line", "number 2 in line" of each waiting run."""
+    return {waiting.run.id: say(waiting.told()[0], lang, **waiting.told()[1]) for waiting in queue.line(workspace)}
 
 
 def score_words(run: Run, status: Status, lang: str) -> str:
@@ -77,18 +92,18 @@ def score_words(run: Run, status: Status, lang: str) -> str:
 
 def rows(workspace: Workspace, lang: str) -> list[dict[str, Any]]:
     """The list of runs."""
-    now, listed = time.time(), []
+    now, listed, place = time.time(), [], places(workspace, lang)
     for run in runs(workspace)[:SHOWN]:
         status = run.status()
-        word = say("state." + status.state, lang)
-        if status.state == "training" and status.steps:
-            word = f"{word} {percent(status):.0f} %"
+        told = word(status, place.get(run.id, ""), lang)
+        if status.state == "training" and status.steps and tone(status) == "live":
+            told = f"{told} {percent(status):.0f} %"
         listed.append(
             {
                 "id": run.id,
                 "state": status.state,
-                "word": word,
-                "tone": tone(status.state),
+                "word": told,
+                "tone": tone(status),
                 "task": say("task." + run.config.task, lang),
                 "score": score_words(run, status, lang),
                 "age": ago(now - run.config.created, lang),
@@ -98,32 +113,37 @@ def rows(workspace: Workspace, lang: str) -> list[dict[str, Any]]:
 
 
 def active(workspace: Workspace, lang: str) -> list[tuple[Run, Status]]:
-    """Runs that work or wait, the working ones first."""
+    """Runs that work, then those that wait in the order of the line."""
     found = [(run, status) for run in runs(workspace) if (status := run.status()).state in Run.ACTIVE]
-    return sorted(found, key=lambda pair: pair[1].state == "queued")
+    return sorted(found, key=lambda pair: (True, pair[0].order) if pair[1].state == "queued" else (False, (0.0, -pair[0].config.created, pair[0].id)))
 
 
 def strip(workspace: Workspace, lang: str, shown: int = 2) -> dict[str, Any]:
-    """What stands above the tabs: up to ``shown`` runs, and how many more work or wait."""
-    found = active(workspace, lang)
+    """What stands above the tabs: up to ``shown`` runs, how many more work or wait, and how many fell out of the line."""
+    found, place = active(workspace, lang), places(workspace, lang)
     lines = []
     for run, status in found[:shown]:
         last = last_value(run, "train/loss")
         lines.append(
             {
                 "id": run.id,
-                "word": say("state." + status.state, lang),
-                "tone": tone(status.state),
+                "word": word(status, place.get(run.id, ""), lang),
+                "tone": tone(status),
                 "percent": round(percent(status), 1),
-                "share": f"{percent(status):.0f} %" if status.state == "training" and status.steps else "",
+                "share": f"{percent(status):.0f} %" if status.state == "training" and status.steps and tone(status) == "live" else "",
                 "loss": say("strip.loss", lang, loss=number(last)) if last is not None else "",
-                "left": say("strip.left", lang, time=duration(status.eta, lang)) if status.eta is not None else "",
+                "left": say("strip.left", lang, time=duration(rest, lang)) if (rest := left(status)) is not None else "",
             }
         )
-    rest = [status.state for _, status in found[shown:]]
-    waiting = rest.count("queued")
-    more = [say(f"strip.{key}", lang, count=count) for key, count in (("more", len(rest) - waiting), ("waiting", waiting)) if count]
-    return {"lines": lines, "more": ", ".join(more)}
+    others = [status.state for _, status in found[shown:]]
+    waiting = others.count("queued")
+    more = [say(f"strip.{key}", lang, count=count) for key, count in (("more", len(others) - waiting), ("waiting", waiting)) if count]
+    return {"lines": lines, "more": ", ".join(more), "fallen": fallen_words(len(queue.fallen(workspace)), lang)}
+
+
+def fallen_words(count: int, lang: str) -> str:
+    """That so many runs are no longer in line, or nothing."""
+    return say("queue.fallen.one" if count == 1 else "queue.fallen.many", lang, count=count) if count else ""
 
 
 def tail(run: Run, characters: int = 8_000) -> list[dict]:

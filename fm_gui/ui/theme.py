@@ -16,7 +16,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from fm_gui.text import LANGUAGES, table
 
 ASSETS = Path(__file__).resolve().parent.parent.parent / "assets"
-SCRIPTS = ("app.js", "access.js", "strip.js", "charts.js", "watch.js", "label.js")
+SCRIPTS = ("app.js", "access.js", "strip.js", "charts.js", "watch.js", "queue.js", "bin.js", "label.js")
 PLOTLY = Path(plotly.__file__).parent / "package_data" / "plotly.min.js"
 # the words that scripts look up themselves; all others come ready from the server
 _PREFIXES = ("page.", "strip.", "chart.", "watch.js.", "demo.", "term.")

@@ -11,7 +11,8 @@ import pytest
 
 from fm_gui.errors import UserError
 from fm_gui.files import read_json, write_json
-from fm_gui.ui import live, watch
+from fm_gui.ui import bin as trash
+from fm_gui.ui import live, watch, watch_queue, watch_resume
 from tests.ui.runs_for_tests import append_event, make_run
 
 
@@ -84,12 +85,13 @@ def test_list_is_newest_first_and_every_state_is_json_in_both_languages(workspac
 
 
 def test_strip_shows_working_runs_first_and_counts_the_rest(workspace):
-    make_run(workspace, "wait-1", "queued", age=1)
-    make_run(workspace, "wait-2", "queued", age=2)
+    make_run(workspace, "wait-2", "queued", age=1)
+    make_run(workspace, "wait-1", "queued", age=2)
     make_run(workspace, "poet", "training", age=300)
     make_run(workspace, "old", "done", age=400)
     told = live.strip(workspace, "en")
     assert [line["id"] for line in told["lines"]] == ["poet", "wait-1"] and told["more"] == "+1 waiting"
+    assert told["lines"][1]["word"] == "waiting, next in line" and told["fallen"] == ""
     assert told["lines"][0]["loss"].startswith("loss ") and told["lines"][0]["left"] == "2 min 32 s left"
 
 
@@ -100,7 +102,7 @@ def test_samples_are_grouped_by_step_and_sent_only_when_new(workspace):
     append_event(run, kind="incident", code="watch.stopped", values={"name": "poet"})
     told = watch.story(workspace, "en", "poet", -1, False)
     assert [(one["step"], one["texts"][0]["text"]) for one in told["samples"]] == [(10, "b"), (20, "c")]
-    assert "poet" in told["incidents"][0]["text"] and told["log"] is None
+    assert "poet" in told["incidents"][0]["text"] and told["incidents"][0]["time"] > 0 and told["log"] is None
     assert "samples" not in watch.story(workspace, "en", "poet", told["size"], True)
 
 
@@ -116,8 +118,8 @@ def test_discard_stops_waits_and_can_be_undone(workspace):
     write_json(run.path / "process.json", {"pid": worker.pid, "create_time": psutil.Process(worker.pid).create_time()})
     told = watch.discard(workspace, "en", "poet")
     worker.wait(10)
-    assert told["undo"] and not run.path.exists()
-    assert watch.undo(workspace, "en", "")["run"] == "poet"
+    assert told["undo"] == "poet" and not run.path.exists()
+    assert watch.undo(workspace, "en", told["undo"])["run"] == "poet"
     assert read_json(run.path / "status.json")["state"] == "stopped"
 
 
@@ -145,3 +147,105 @@ def test_stop_leaves_a_stop_file_and_resume_of_a_done_run_is_refused(workspace):
 )
 def test_ago(seconds, english, chinese):
     assert (live.ago(seconds, "en"), live.ago(seconds, "zh")) == (english, chinese)
+
+
+# -- the line
+
+
+def waiting(workspace, *names, devices=("cpu",)):
+    for place, name in enumerate(names):
+        run = make_run(workspace, name, "queued", step=0, devices=list(devices), waiting_for=place)
+        write_json(run.path / "place.json", {"order": float(place)})
+
+
+def test_the_line_shows_places_and_moves(workspace):
+    waiting(workspace, "a", "b", "c")
+    told = watch_queue.line(workspace, "en")
+    assert [(row["id"], row["place"], row["last"], row["devices"]) for row in told["rows"]] == [("a", 1, False, ""), ("b", 2, False, ""), ("c", 3, True, "")]
+    assert watch.in_the_line(workspace, "en", "next c")["text"] == "c is now next in line."
+    assert watch_queue.do(workspace, "zh", "down a") == "a 现在排在第 3 位。"
+    assert [row["id"] for row in watch_queue.line(workspace, "en")["rows"]] == ["c", "b", "a"]
+    assert {row["id"]: row["word"] for row in live.rows(workspace, "en")}["a"] == "waiting, number 3 in line"
+    state = watch.state(workspace, "en", "a")
+    assert (state["word"], state["can"], state["about"]) == ("waiting, number 3 in line", ["next", "cancel", "discard"], "It starts by itself as soon as its device is free.")
+    assert watch.state(workspace, "en", "c")["can"] == ["cancel", "discard"]
+    for nonsense in ("up", "up nobody", "fly a", "at-start perhaps", ""):
+        with pytest.raises(UserError):
+            watch_queue.do(workspace, "en", nonsense)
+    assert json.dumps([watch_queue.line(workspace, lang) for lang in ("en", "zh")])
+
+
+def test_runs_that_fell_are_offered_and_can_be_left(workspace):
+    waiting(workspace, "a", "b")
+    for name in "ab":
+        write_json(workspace.run(name).path / "process.json", {"pid": os.getpid(), "create_time": 1.0})
+    told = watch_queue.line(workspace, "en")
+    assert told["rows"] == [] and told["fallen"]["told"].startswith("2 runs") and told["fallen"]["names"] == "a, b"
+    assert told["fallen"]["restart"] == "Start the 2 waiting runs again" and live.strip(workspace, "en")["fallen"] == told["fallen"]["told"]
+    assert "Nothing is lost" in watch.state(workspace, "en", "a")["about"]
+    assert watch_queue.do(workspace, "en", "drop") == "a, b stay stopped. Resume puts one back in line."
+    assert watch_queue.line(workspace, "en")["fallen"]["told"] == "" and watch.state(workspace, "en", "a")["state"] == "stopped"
+    assert watch_queue.do(workspace, "en", "at-start on").startswith("Waiting runs start again") and watch_queue.line(workspace, "en")["at_start"]
+
+
+# -- what keeps a run from working
+
+
+def test_a_silent_worker_is_told_with_why_and_where_and_what_is_safe(workspace):
+    run = make_run(workspace, "poet", heartbeat=time.time() - 125)
+    told = watch.state(workspace, "en", "poet")
+    assert (told["word"], told["tone"], told["beat"]) == ("no sign of life", "warn", "")
+    assert told["stuck"]["line"] == "No sign of life for 2 min 5 s." and "start it again" in told["stuck"]["about"] and told["stuck"]["stack"] == ""
+    (run.path / "checkpoint").mkdir()
+    write_json(run.path / "checkpoint" / "state.json", {"step": 600})
+    (run.path / "stack.txt").write_text('Thread 0x1 (most recent call first):\n  File "/x/socket.py", line 1 in recv\n', encoding="utf-8")
+    told = watch.state(workspace, "en", "poet")["stuck"]
+    assert "step 600" in told["about"] and told["why"] == "It is waiting for the network." and "socket.py" in told["stack"]
+    assert live.rows(workspace, "en")[0]["word"] == "no sign of life" and live.strip(workspace, "zh")["lines"][0]["word"] == "没有动静"
+    write_json(run.path / "status.json", read_json(run.path / "status.json") | {"heartbeat": time.time()})
+    assert watch.state(workspace, "en", "poet")["stuck"] is None
+
+
+def test_a_worker_that_waits_for_room_says_how_much(workspace):
+    make_run(workspace, "poet", needs_room=340_000_000)
+    told = watch.state(workspace, "en", "poet")
+    assert "340 MB more are needed" in told["room"] and "poet" in told["room"] and told["word"] == "waiting for disk room" and not told["slow"]
+
+
+def test_an_incident_of_a_newer_program_is_told_by_its_name(workspace):
+    run = make_run(workspace, "poet")
+    append_event(run, kind="incident", code="incident.from-tomorrow", values={})
+    assert watch.story(workspace, "en", "poet", -1, False)["incidents"][0]["text"] == "incident.from-tomorrow"
+
+
+# -- going on with changes
+
+
+def test_only_what_may_change_is_asked_and_the_outlook_or_the_refusal_is_told(workspace):
+    run = make_run(workspace, "poet", "stopped", train={"epochs": 4.0})
+    write_json(run.path / "estimate.json", {"steps": 1000, "steps_per_epoch": 250})
+    names = ("epochs", "minutes", "eval_every")
+    assert watch_resume.asked(workspace, "poet", names, (4.0, None, 0)) == {}
+    assert watch_resume.asked(workspace, "poet", names, (8, None, 50)) == {"epochs": 8, "eval_every": 50}
+    told = watch_resume.told(workspace, "en", "poet", {"epochs": 8, "eval_every": 50})
+    assert "ends at step 2,000" in told and "every 50 steps" in told
+    assert "步结束" in watch_resume.told(workspace, "zh", "poet", {})
+    assert 'role="alert"' in watch_resume.told(workspace, "en", "poet", {"epochs": None})
+
+
+# -- the bin
+
+
+def test_the_bin_lists_restores_and_empties(workspace):
+    for name in ("old", "older"):
+        make_run(workspace, name, "done")
+        watch.delete(workspace, "en", name)
+    assert trash.contents(workspace, "en", whole=False) == {"count": 2, "label": "Open the bin (2)"}
+    told = trash.contents(workspace, "en", whole=True)
+    assert [(row["name"], row["kind"]) for row in told["rows"]] == [("older", "Run"), ("old", "Run")] and "MB on the disk" in told["total"]
+    assert trash.restore(workspace, "en", told["rows"][1]["id"])["text"] == "old is back."
+    assert [run.id for run in workspace.runs()] == ["old"]
+    with pytest.raises(UserError, match="not in the bin"):
+        trash.restore(workspace, "en", "../runs/old")
+    assert trash.empty(workspace, "zh", "")["text"] == "回收站已清空。"
+    assert trash.contents(workspace, "en", whole=True)["rows"] == [] and workspace.run("old")
