@@ -55,7 +55,8 @@ class Preflight(BaseModel):
     seconds: Range | None  # of the whole run, from its start to "done"
     seconds_per_step: float = 0.0
     seconds_per_check: float = 0.0
-    start_seconds: float = 0.0  # until the first step: programs, data, model, the first fit of its head
+    launch_seconds: float = 0.0  # until the process works
+    start_seconds: float = 0.0  # from there to the first step: data, model, the first fit of its head
     evaluation_seconds: float = 0.0
     peak_memory: int  # 0: not known, as it ran out
     available_memory: int
@@ -169,7 +170,7 @@ def conclude(workspace: Workspace, config: RunConfig, planned: planning.Plan, fo
         found |= {"seconds_per_step": step, "start_seconds": found["start_seconds"] + found.get("compile_seconds", 0.0)}
         steps = steps or planning.fitting_steps(train, step, check, planning.steps_of(train, planned.steps_per_epoch))
         checks = planning.checks_of(steps, planning.check_every(train, steps, planned.steps_per_epoch))
-        mid = found["start_seconds"] + steps * step + checks * check + found["evaluation_seconds"]
+        mid = found["launch_seconds"] + found["start_seconds"] + steps * step + checks * check + found["evaluation_seconds"]
         half = max(0.1, 2 * found["spread"])  # twice the standard error of the mean; never surer than a tenth
         seconds = Range(low=mid * (1 - half / (1 + half)), mid=mid, high=mid * (1 + half))
     peak, needed, free = found.get("peak_memory", 0), planning.disk_needed(weights, checkpoint), shutil.disk_usage(workspace.root).free
@@ -228,10 +229,15 @@ def record(workspace: Workspace, run: Run, estimate: dict[str, Any]) -> None:
     entry = {
         "time": time.time(), "machine": platform.node(), "device": before.device, "run": run.id, "task": run.config.task, "steps": steps,
         "predicted_seconds": round(seconds, 2), "actual_seconds": estimate["actual_total"],
-        "predicted_memory": before.peak_memory, "actual_memory": estimate["actual_memory"],
+        "predicted_memory": before.peak_memory, "actual_memory": estimate["actual_memory"], "fits": before.memory_fits, "ran_out": _ran_out(run),
     }  # fmt: skip
     with open(workspace.root / "preflight.jsonl", "a", encoding="utf-8") as file:
         file.write(json.dumps(entry, ensure_ascii=False) + "\n")
+
+
+def _ran_out(run: Run) -> bool:
+    """Whether memory ran out while it trained."""
+    return any(event.get("code", "").startswith("incident.memory-") for event in run.events()[0])
 
 
 def history(workspace: Workspace) -> list[dict[str, Any]]:

@@ -1,7 +1,6 @@
 """Measured, not guessed: the precision that is fast here, the seconds of real steps and checks, the memory they take."""
 
 import copy
-import functools
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -110,15 +109,5 @@ def peak_memory(device: torch.device) -> int:
 
 
 def compile_model(model) -> None:
-    """Let torch compile the body of ``model`` at its next training call, for any length of batch; names of weights stay.
-
-    Scoring and writing stay as they are: each of their shapes would be compiled anew.
-    """
-    body, plain = model.base_model, model.base_model.forward
-    compiled = torch.compile(plain, dynamic=True)
-
-    @functools.wraps(plain)
-    def forward(*args, **named):
-        return (compiled if body.training else plain)(*args, **named)
-
-    body.forward = forward
+    """Let torch compile the body of ``model`` at its next call, for any length of batch; names of weights stay."""
+    model.base_model.compile(dynamic=True)

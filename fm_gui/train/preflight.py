@@ -21,7 +21,7 @@ from fm_gui.plan import steps_of
 from fm_gui.runs import Run
 from fm_gui.train.around import check, evaluation, first_fit, save_seconds
 from fm_gui.train.largest import mean_step, planned_work
-from fm_gui.train.worker import explain, make_job, set_allocator
+from fm_gui.train.worker import explain, make_job, set_allocator, set_up
 from fm_gui.workspace import Workspace
 
 STEP_SECONDS = 8.0  # for the usual steps
@@ -53,7 +53,8 @@ def main(folder: str) -> int:
 
 def end_with_asker() -> None:
     """The asker holds the other end of our standard input: when that closes, nobody waits for an answer."""
-    sys.stdin.buffer.read()
+    while os.read(0, 4096):  # not sys.stdin, whose lock this thread would still hold when Python ends
+        pass
     if os.name == "posix":
         os.killpg(os.getpgrp(), signal.SIGKILL)
     os._exit(1)
@@ -91,36 +92,35 @@ class Teller:
 def measure(workspace: Workspace, run: Run, teller: Teller) -> None:
     """Everything that is measured, into ``teller``."""
     import torch
-    import transformers
 
     from fm_gui import machine
-
-    transformers.logging.set_verbosity_error()
-    transformers.logging.disable_progress_bar()
-    device = torch.device(machine.pick(run.config.train.device))
-    torch.set_num_threads(min(torch.get_num_threads(), machine.cores()))
-    from fm_gui.train import loop
-    from fm_gui.train.checkpoint import sizes
+    from fm_gui.train import backoff
+    from fm_gui.train.check import CHECK_ITEMS
+    from fm_gui.train.checkpoint import LoopState, sizes
     from fm_gui.train.measure import peak_memory
     from fm_gui.train.report import Report
 
+    born, ready = psutil.Process().create_time(), time.time()  # a run says "preparing" here
+    device = torch.device(machine.pick(run.config.train.device))
+    set_up(str(device))
     if device.type == "cuda":
         teller.write({"available_memory": torch.cuda.mem_get_info(device)[0]})
     teller.at(0.2, "preflight.doing.model")
     report = Report(run)
     job = make_job(workspace, run, device, report)
-    start = time.time() - psutil.Process().create_time()  # from the start of Python on, as the run will need it too
-    teller.write({"device": str(device), "start_seconds": start + first_fit(job)})
+    backoff.apply(job, LoopState())
+    start = time.time() - ready
+    teller.write({"device": str(device), "launch_seconds": ready - born, "start_seconds": start + first_fit(job)})
     teller.at(0.3, "preflight.doing.steps")
     steps = _steps(job, teller, report.beat)
     teller.at(0.7, "preflight.doing.check")
-    each_check, judging = check(job, loop.CHECK_ITEMS), evaluation(job, workspace)
+    each_check, judging = check(job, CHECK_ITEMS), evaluation(job, workspace)
     on_disk, peak = sizes(job.model, job.optimizers), peak_memory(device)
     save = save_seconds(job, on_disk.weights)
     teller.write(steps | {
         "seconds_per_check": each_check, "peak_memory": peak, "weight_bytes": on_disk.weights, "checkpoint_bytes": on_disk.checkpoint,
-        # the last checkpoint and the model folder are waited for, the others are written beside the steps
-        "evaluation_seconds": judging + save * (1 + on_disk.checkpoint / on_disk.weights),
+        # the last checkpoint and the model folder are waited for, the others are written beside the steps; the judge is a process of its own
+        "evaluation_seconds": ready - born + start + each_check + judging + save * (1 + on_disk.checkpoint / on_disk.weights),
     })  # fmt: skip
     train = run.config.train
     total = steps["seconds_per_step"] * steps_of(train, job.task.steps_per_epoch(job.data["train"], job.config))
