@@ -156,14 +156,17 @@ def _key() -> list[str | None]:
 
 
 def pick(setting: str) -> str:
-    """The device a run shall use: "auto" takes the first GPU that works, else the CPU. Raises UserError if it cannot be used."""
+    """The device a run shall use: "auto" takes the first GPU that works, else the CPU; of several, with commas between, the first.
+
+    Raises UserError if one of them cannot be used.
+    """
     usable = [device.name for device in devices() if device.problem is None]
     if setting == "auto":
         return usable[0]
-    wanted = "cuda:0" if setting == "cuda" else setting
-    if wanted not in usable:
+    wanted = ["cuda:0" if name.strip() == "cuda" else name.strip() for name in setting.split(",")]
+    if any(name not in usable for name in wanted):
         raise UserError("device", name=setting, known=", ".join(usable))
-    return wanted
+    return wanted[0]
 
 
 def cores() -> int:

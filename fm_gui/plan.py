@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any
 
-from fm_gui import demo, machine
+from fm_gui import demo, machine, queue
 from fm_gui.config import ModelSpec, RunConfig, TrainSettings, parse
 from fm_gui.errors import UserError
-from fm_gui.runs import Run
+from fm_gui.files import write_json
+from fm_gui.runs import Run, Status
 from fm_gui.tasks import get_task
 from fm_gui.workspace import Workspace
 
@@ -72,12 +73,19 @@ def make_config(
     elif asked.keys() & {"epochs", "max_steps"} and "minutes" not in asked:
         values["minutes"] = None  # who counts epochs or steps does not want the preset's clock
     chosen = demo.limited(parse(TrainSettings, values))
-    if chosen.device not in ("auto", "cpu"):  # asking costs the import of torch
-        machine.pick(chosen.device)
+    check_devices(workspace, chosen)
     return RunConfig(
         task=task, data=dataset.spec, model=model, train=chosen,
         options=kind.complete(parse(kind.Options, options or {}).model_dump(), model, workspace), versions={name: version(name) for name in PACKAGES},
     )  # fmt: skip
+
+
+def check_devices(workspace: Workspace, train: TrainSettings) -> None:
+    """Raise UserError if this machine lacks a device that is asked for, or has too few for so many processes."""
+    if train.shard and train.processes > 1 and train.optimizer == "muon":
+        raise UserError("shard-muon")
+    if train.device != "cpu" and (train.device != "auto" or train.processes > 1):  # asking may cost the import of torch
+        queue.devices_for(train, machine.usable(workspace.root / "cache"))
 
 
 def default_start(task) -> str:
@@ -94,6 +102,14 @@ def start(workspace: Workspace, config: RunConfig, name: str = "") -> Run:
     check_room(workspace, config)
     run = workspace.new_run(config, name)
     run.start()
+    return run
+
+
+def make(workspace: Workspace, config: RunConfig, name: str = "") -> Run:
+    """Make the run without starting it, as if it had been stopped before its first step. Raises what ``start`` raises."""
+    check_room(workspace, config)
+    run = workspace.new_run(config, name)
+    write_json(run.path / "status.json", Status(state="stopped").model_dump())
     return run
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import typer
 from typer.exceptions import TyperException
 
-from fm_gui.cli import access, data, follow, learn, queue, tour, use
+from fm_gui.cli import access, data, follow, launch, learn, queue, tour, use, workspace
 from fm_gui.cli.base import LANG, put_json, put_problem, tell
 from fm_gui.errors import UserError
 from fm_gui.files import disk_full, is_disk_full
@@ -30,6 +30,7 @@ app.command("stop", help=tell("cli.stop"))(follow.stop)
 app.command("resume", help=tell("cli.resume"))(follow.resume)
 app.command("end", help=tell("cli.end"))(follow.end)
 app.add_typer(queue.app, name="queue", help=tell("cli.queue"))
+app.command("launch-script", help=tell("cli.launch"))(launch.launch_script)
 app.command("delete", help=tell("cli.delete"))(follow.delete)
 app.command("undo", help=tell("cli.undo"))(follow.undo)
 app.command("predict", help=tell("cli.predict"), context_settings=use.KNOBS)(use.predict)
@@ -38,6 +39,7 @@ app.command("evaluate", help=tell("cli.evaluate"))(use.evaluate)
 app.command("export", help=tell("cli.export"))(use.export)
 app.command("doctor", help=tell("cli.doctor"))(tour.doctor)
 app.add_typer(access.app, name="access", help=tell("cli.access"))
+app.add_typer(workspace.app, name="workspace", help=tell("cli.workspace"))
 app.command("worker", help=tell("cli.worker"))(follow.worker)
 
 

@@ -34,24 +34,29 @@ def train(
     wait: Annotated[bool, typer.Option("--wait", help=tell("cli.option.wait"))] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help=tell("cli.option.dry-run"))] = False,
     if_it_fits: Annotated[bool, typer.Option("--preflight", help=tell("cli.option.preflight"))] = False,
+    nproc: Annotated[int | None, typer.Option("--nproc", metavar="N", help=tell("cli.option.nproc"))] = None,
+    devices: Annotated[str | None, typer.Option("--devices", metavar="cuda:0,cuda:1|cpu", help=tell("cli.option.devices"))] = None,
+    shard: Annotated[bool, typer.Option("--shard", help=tell("cli.option.shard"))] = False,
+    no_start: Annotated[bool, typer.Option("--no-start", help=tell("cli.option.no-start"))] = False,
     workspace: Folder = None,
     as_json: AsJson = False,
 ) -> None:
     from fm_gui import plan
 
     space = opened(workspace)
-    asked = arguments(space, task=task, data=data, model=model, preset=preset, minutes=minutes, settings=pairs(settings or [], "--set"))
+    given = together(nproc, devices, shard) | pairs(settings or [], "--set")
+    asked = arguments(space, task=task, data=data, model=model, preset=preset, minutes=minutes, settings=given)
     config = plan.make_config(space, **asked)
     if dry_run:
         return put_plan(plan.plan(space, config), as_json)
     if if_it_fits:
         start_if_it_fits(space, config)
-    run = plan.start(space, config, name)
-    if not wait:
+    run = plan.make(space, config, name) if no_start else plan.start(space, config, name)
+    if no_start or not wait:
         if as_json:
             return put_json({"run": run.id, "folder": str(run.path)})
         put(run.id)
-        return put_note(tell("cli.train.started", run=run.id))
+        return put_note(tell("cli.train.made" if no_start else "cli.train.started", run=run.id))
     put_note(tell("cli.train.waiting", run=run.id))
     raise typer.Exit(finish(run, follow(run, quiet=as_json), as_json))
 
@@ -65,6 +70,12 @@ def preflight(
     space = opened(workspace)
     asked = arguments(space, task=task, data=data, model=model, preset=preset, minutes=minutes, settings=pairs(settings or [], "--set"))
     put_preflight(space, measured(space, plan.make_config(space, **asked)), as_json)
+
+
+def together(nproc: int | None, devices: str | None, shard: bool) -> dict[str, str]:
+    """The settings behind --nproc, --devices and --shard; one that was not given stays as the preset has it."""
+    given = {"processes": nproc, "device": devices, "shard": shard or None}
+    return {name: str(value) for name, value in given.items() if value is not None}
 
 
 def arguments(space: "Workspace", *, task: str, data: str, model: str, preset: str, minutes: float | None, settings: dict[str, str]) -> dict:

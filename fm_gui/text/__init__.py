@@ -12,7 +12,7 @@ LANGUAGES = ("en", "zh")
 SETTINGS = ("settings", "reading", "cleaning")  # the modules that hold the Chinese of settings, as CHINESE
 PARTS = (
     "errors", "engine", "reading", "rows", "profile", "cleaning", "health", "manage", "models", "shell", "data",
-    "train", "watch", "try_", "results", "terminal", "data_label", "data_manage", "data_health", "data_clean",
+    "train", "preflight", "watch", "queue", "bin", "incidents", "launch", "try_", "results", "terminal", "data_label", "data_manage", "data_health", "data_clean", "upkeep", "access",
 )
 
 
