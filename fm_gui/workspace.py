@@ -17,6 +17,7 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 
 from fm_gui import layout
@@ -112,23 +113,28 @@ class Workspace:
         """
         with self.changing():
             self._check_ground(config)
-            if name:
-                run_id = check_name(name)
-                if not self._claim(run_id):
-                    raise UserError("run-exists", name=run_id)
-            else:
-                stem, number = as_name(config.data.name, "run")[:40], 1
-                gone = {deleted.name for deleted in self.bin() if deleted.kind == "runs"}  # so that it can come back
-                while (run_id := f"{stem}-{number}") in gone or not self._claim(run_id):
-                    number += 1
+            run_id = check_name(name) if name else self._free_id(config)
             path = self.root / "runs" / run_id
+            if (path / "config.json").exists():
+                raise UserError("run-exists", name=run_id)
+            beside = self.root / "cache" / f"adding-{uuid.uuid4().hex}"
             try:
-                with disk_guard(self.root):
-                    write_json(path / "config.json", config.model_copy(update={"id": run_id}).model_dump(mode="json"))
-            except UserError:
-                shutil.rmtree(path)  # else the name would be taken by a run that nobody can see
-                raise
+                beside.mkdir()
+                write_json(beside / "config.json", config.model_copy(update={"id": run_id}).model_dump(mode="json"))
+                os.rename(beside, path)  # at once: a run without config.json would take a name that nobody can see
+            except OSError as problem:
+                if problem.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+                    raise
+                raise UserError("run-exists", name=run_id) from None  # a damaged one, which `fm-gui workspace check` finds
+            finally:
+                shutil.rmtree(beside, ignore_errors=True)
             return Run(path)
+
+    def _free_id(self, config: RunConfig) -> str:
+        stem = as_name(config.data.name, "run")[:40]
+        gone = {deleted.name for deleted in self.bin() if deleted.kind == "runs"}  # so that it can come back
+        ids = (f"{stem}-{number}" for number in count(1))
+        return next(run_id for run_id in ids if run_id not in gone and not (self.root / "runs" / run_id).exists())
 
     def _check_ground(self, config: RunConfig) -> None:
         data, start = config.data, config.model.start
@@ -137,13 +143,6 @@ class Workspace:
             raise UserError("dataset-moved-on", name=data.name)
         if start.startswith("run:"):
             self.run(start.removeprefix("run:"))
-
-    def _claim(self, run_id: str) -> bool:
-        try:
-            (self.root / "runs" / run_id).mkdir()
-        except FileExistsError:
-            return False
-        return True
 
     def run(self, run_id: str) -> Run:
         """The run ``run_id``. Raises UserError naming the known ones if there is none."""
@@ -173,8 +172,9 @@ class Workspace:
 
     def to_bin(self, path: Path) -> None:
         """Put the folder of a data set or a run into the bin; whoever calls holds ``changing`` and knows that nobody needs it."""
-        # renamed, so it is at once and cannot half happen; the kind and time make the name unique and sortable
-        os.rename(path, self.root / "bin" / f"{time.time_ns()}.{path.parent.name}.{path.name}")
+        # renamed, so it is at once and cannot half happen; the kind and time make the name unique and sortable, though a clock may be set back
+        last = max((round(deleted.time * 1e9) for deleted in self.bin()), default=0)
+        os.rename(path, self.root / "bin" / f"{max(time.time_ns(), last + 1_000)}.{path.parent.name}.{path.name}")
 
     def bin(self) -> list[Deleted]:
         """What was deleted and can be brought back, last first."""

@@ -64,3 +64,45 @@ def read_only(root: Path) -> Iterator[None]:
     finally:
         for folder in folders:
             folder.chmod(0o755)
+
+
+class Acts:
+    """A process that has everything loaded and forks a child for each act, so that many can be killed in little time.
+
+    ``code`` defines functions that take the workspace at ``root``; ``start`` runs one in a child and returns its pid, ``end``
+    waits for it and returns its exit code (negative: the signal that killed it).
+    """
+
+    LOOP = """
+import os, sys, traceback
+from fm_gui.workspace import Workspace
+for line in sys.stdin:
+    child = os.fork()
+    if not child:
+        os.write(1, b"%d\\n" % os.getpid())
+        code = 1
+        try:
+            globals()[line.strip()](Workspace(sys.argv[1]))
+            code = 0
+        except BaseException:
+            traceback.print_exc()
+        os._exit(code)
+    _, status = os.waitpid(child, 0)
+    os.write(1, b"%d\\n" % os.waitstatus_to_exitcode(status))
+"""
+
+    def __init__(self, root: Path, code: str):
+        self.process = python(f"{code}\n{self.LOOP}", root)
+
+    def start(self, name: str) -> int:
+        self.process.stdin.write(f"{name}\n")
+        self.process.stdin.flush()
+        return int(self.process.stdout.readline())
+
+    def end(self) -> int:
+        return int(self.process.stdout.readline())
+
+    def close(self) -> None:
+        self.process.stdin.close()
+        self.process.wait(60)
+        self.process.stdout.close()

@@ -4,19 +4,19 @@ import os
 import shutil
 import uuid
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fm_gui.config import DatasetSpec, RoleGuess, SplitSpec
+from fm_gui.config import DatasetSpec, RoleGuess, SplitSpec, parse
 from fm_gui.data.columns import describe, guess_roles
 from fm_gui.data.dataset import Dataset
-from fm_gui.data.history import carry_back
+from fm_gui.data.history import carry_back, forget_old
 from fm_gui.data.readers import Reading, ReadOptions, read, read_hub, read_parts
 from fm_gui.data.roles import check_roles, check_split, usual_split
 from fm_gui.data.tables import adopt, fingerprint, open_table, write_table
 from fm_gui.errors import UserError
-from fm_gui.files import as_name, check_name, disk_guard, read_json, write_json
+from fm_gui.files import as_name, check_name, disk_guard, read_json, sync_to_disk, write_json
 
 if TYPE_CHECKING:
     from fm_gui.data.split import Part
@@ -136,6 +136,8 @@ def publish(workspace: "Workspace", folder: Path, spec: DatasetSpec, explicit: b
     """Write dataset.json and rename the folder to its place, under the first name that is free."""
     for left in folder.glob("reading-*"):  # what the reader wrote on its way
         shutil.rmtree(left, ignore_errors=True)
+    for path in folder.rglob("*"):
+        sync_to_disk(path)
     stem, number = spec.name, 1
     while True:
         target = workspace.root / "datasets" / spec.name
@@ -143,6 +145,7 @@ def publish(workspace: "Workspace", folder: Path, spec: DatasetSpec, explicit: b
             write_json(folder / "dataset.json", spec.model_dump(mode="json"))
             try:
                 os.rename(folder, target)
+                sync_to_disk(target.parent)
                 return spec
             except OSError:
                 if not target.exists():
@@ -154,6 +157,14 @@ def publish(workspace: "Workspace", folder: Path, spec: DatasetSpec, explicit: b
 
 
 # -- the files as they came
+
+
+def _link_or_copy(path: Path, place: Path, uploads: Path) -> None:
+    """Have ``path`` at ``place`` too. An upload, which nobody changes, is not there twice, and its links say who needs it (access.clear)."""
+    if path.resolve().is_relative_to(uploads):
+        with suppress(OSError):  # a file system without links
+            return os.link(path.resolve(), place)
+    shutil.copyfile(path, place)
 
 
 def _keep(folder: Path, files: "dict[Part, list[Path]]") -> None:
@@ -169,7 +180,7 @@ def _keep(folder: Path, files: "dict[Part, list[Path]]") -> None:
             kept.setdefault(part, []).append(f"{part}/{own}{path.name}")
             place = folder / "files" / kept[part][-1]
             place.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(path, place)
+            _link_or_copy(path, place, folder.parent / "uploads")
     write_json(folder / "files.json", kept)  # their order says which language is the source
 
 
@@ -191,25 +202,41 @@ def reread(workspace: "Workspace", name: str, options: ReadOptions, progress: Pr
     files = kept_files(dataset)
     if not files:
         raise UserError("files-not-kept", name=name)
-    if users := [run.id for run in workspace.runs() if run.config.data.name == name]:
-        raise UserError("dataset-reread-used", name=name, runs=", ".join(users[:6]))
+    _check_no_run(workspace, name)
     with _building(workspace) as folder:
         reading = _read({"train": files.pop("train")} | files, options, folder, progress)
         spec = _spec(reading, name, dataset.spec.source, *_chosen(dataset, reading.table.column_names), dataset.spec.provenance)
         if {"group": "group", "time": "date"}.get(spec.split.method, "text") not in {"text", *spec.roles}:  # its column is gone
             spec.split = spec.split.model_copy(update={"method": SplitSpec().method})
         spec.created = dataset.spec.created
-        carry_back(dataset)
         with disk_guard(workspace.root, needed=reading.table.nbytes):
             spec.original = spec.table = _place(folder, reading)
-            for file in (folder / "tables").iterdir():
-                os.replace(file, dataset.path / "tables" / file.name)
-        dataset.spec = spec
-        dataset.save()
-    for file in (dataset.path / "tables").glob("*.arrow"):
-        if file.stem != spec.table:
-            file.unlink()
+        with workspace.editing(name):
+            dataset.check_current()
+            carry_back(dataset)
+            with workspace.changing():
+                _check_no_run(workspace, name)
+                os.replace(folder / "tables" / f"{spec.table}.arrow", dataset.path / "tables" / f"{spec.table}.arrow")
+                dataset.spec = spec
+                dataset.save()
+                forget_old(dataset)
     return spec
+
+
+def original_again(dataset: Dataset, folder: Path) -> Path | None:
+    """The rows as they were read, read again from the kept files below ``folder``; None if those were not kept. Raises UserError as reading does."""
+    files = kept_files(dataset)
+    if not files:
+        return None
+    options = parse(ReadOptions, dataset.spec.detected.get("options", {}))
+    reading = _read({"train": files.pop("train")} | files, options, folder, None)
+    with disk_guard(dataset.path, needed=reading.table.nbytes):
+        return folder / "tables" / f"{_place(folder, reading)}.arrow"
+
+
+def _check_no_run(workspace: "Workspace", name: str) -> None:
+    if users := [run.id for run in workspace.runs() if run.config.data.name == name]:
+        raise UserError("dataset-reread-used", name=name, runs=", ".join(users[:6]))
 
 
 def _chosen(dataset: Dataset, columns: Sequence[str]) -> tuple[dict[str, str], SplitSpec | None]:
