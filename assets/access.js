@@ -19,7 +19,9 @@
     if (answer.status === 401 && window.gradio_config?.username) location.reload();
     if (new URL(answer.url || location.href).pathname.endsWith("/login")) {
       document.querySelector(".fm-refused")?.remove();
-      if (answer.status === 429) refused((await answer.clone().json()).detail);
+      if (answer.status === 400) refused(word("page.login.wrong"));
+      else if (answer.status === 429) refused((await answer.clone().json()).detail);
+      else if (answer.status === 503) refused((await answer.clone().json()).detail);
       else if (answer.status === 403) refused(await answer.clone().text());
     }
     return answer;
@@ -45,7 +47,11 @@
   // what strip.js puts at the end of the header's tools
   window.fm.signOut = () => {
     const user = window.gradio_config?.username;
-    return user ? [make("a", "fm-tool", "↪", { id: "fm-signout", href: "logout", title: word("page.signout").replace("{name}", user), "aria-label": word("page.signout").replace("{name}", user) })] : [];
+    if (!user) return [];
+    const words = word("page.signout", { name: user });
+    const link = make("a", "fm-tool", "", { id: "fm-signout", href: "logout", title: words, "aria-label": words });
+    link.innerHTML = '<svg viewBox="0 0 16 16" aria-hidden="true"><path d="M6 2.5H3.5v11H6M7 8h6.5M11 5.2 13.8 8 11 10.8"/></svg>';
+    return [link];
   };
 
   // -- a demo says what it is, how to have it whole, and why it cannot work without its cookie

@@ -34,9 +34,9 @@ def free_port() -> int:
 
 
 @contextmanager
-def serving(folder: Path, *arguments: str, scheme: str = "http", wait: bool = True, **environment: str) -> Iterator[Server]:
+def serving(folder: Path, *arguments: str, scheme: str = "http", port: int = 0, **environment: str) -> Iterator[Server]:
     """The server, answering; ended with the block."""
-    workspace, port = Workspace(folder / "工作 区"), free_port()
+    workspace, port = Workspace(folder / "工作 区"), port or free_port()
     log = folder / "log.txt"
     kept = {name: value for name, value in os.environ.items() if name not in SECRETS}
     with open(log, "wb") as output:
@@ -47,7 +47,7 @@ def serving(folder: Path, *arguments: str, scheme: str = "http", wait: bool = Tr
     server = Server(f"{scheme}://127.0.0.1:{port}/", port, workspace, log, process)
     try:
         begin = time.monotonic()
-        while wait:
+        while True:
             assert process.poll() is None and time.monotonic() - begin < 120, log.read_text(encoding="utf-8")
             try:
                 if httpx.get(server.url, timeout=10, verify=False).status_code == 200:

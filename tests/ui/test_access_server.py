@@ -1,6 +1,9 @@
 """Signing in and uploading at the real server, reached through a real reverse proxy under a sub-path, and by TLS; and how it ends."""
 
+import os
+import re
 import secrets
+import shutil
 import signal
 import socket
 import ssl
@@ -27,7 +30,7 @@ from fm_gui.errors import UserError
 from fm_gui.runs import Run
 from fm_gui.text import say
 from fm_gui.workspace import Workspace
-from tests.ui.serving import free_port, serving
+from tests.ui.serving import ROOT, free_port, serving
 
 PASSWORD = "correct horse"
 
@@ -207,6 +210,37 @@ def test_a_session_ends_by_signing_out_and_by_a_new_password(proxied):
     people.add("cat", "a new password")
     assert there.get("config").status_code == 401
     assert person(base, "cat", "a new password", caller="203.0.113.3")[0].get("config").status_code == 200
+
+
+# -- what the README says
+
+
+@pytest.mark.skipif(not shutil.which("caddy"), reason="caddy is not installed")
+def test_the_readmes_caddyfile(tmp_path):
+    port, inner = free_port(), free_port()
+    written = re.search(r"```caddy\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL)[1]
+    asked = written.replace("example.org {", f"https://localhost:{port} {{\n    tls internal").replace("7860", str(inner))
+    options = f"{{\n    admin off\n    skip_install_trust\n    auto_https disable_redirects\n    storage file_system {tmp_path / 'caddy'}\n}}\n"
+    (tmp_path / "Caddyfile").write_text(options + asked, encoding="utf-8")
+    with open(tmp_path / "caddy.txt", "wb") as log:
+        caddy = subprocess.Popen(["caddy", "run", "--config", "Caddyfile"], cwd=tmp_path, stdout=log, stderr=log, env=os.environ | {"HOME": str(tmp_path)})
+    base = f"https://localhost:{port}/fm/"
+    try:
+        with serving(tmp_path, "--root-path", base.rstrip("/"), "--trust-proxy", "127.0.0.1", port=inner, FM_GUI_PASSWORD=PASSWORD):
+            client = httpx.Client(base_url=base, timeout=60, verify=False, follow_redirects=True)
+            assert client.get(base.rstrip("/")).url == base and client.get("config").status_code == 401
+            told = client.post("login", data={"username": "fm", "password": PASSWORD}, headers={"origin": f"https://localhost:{port}"})
+            assert told.status_code == 200 and all("Secure" in cookie and "SameSite=Lax" in cookie for cookie in told.headers.get_list("set-cookie"))
+            assert client.get("config").json()["root"] == base.rstrip("/")
+            sent = client.post("gradio_api/upload", files={"files": ("a.csv", b"a,b\n")})
+            assert client.get(f"gradio_api/file={sent.json()[0]}").content == b"a,b\n"
+            joined = client.post("gradio_api/call/v2/list_runs", json={}).json()["event_id"]
+            assert "event: complete" in client.get(f"gradio_api/call/v2/list_runs/{joined}").text
+            guesses = first_refused(lambda n: client.post("login", data={"username": f"x{n}", "password": "no"}, headers={"x-forwarded-for": f"8.8.8.{n}"}))
+            assert guesses[0] >= 5  # Caddy does not pass on what a caller says of itself
+    finally:
+        caddy.terminate()
+        caddy.wait(20)
 
 
 # -- without a proxy, by TLS; and the end
