@@ -56,6 +56,7 @@
 
   // -- a demo says what it is, how to have it whole, and why it cannot work without its cookie
   if (!PAGE.demo) return;
+  document.documentElement.classList.add("fm-is-demo");
   function strip() {
     const line = make("div", "fm-demo");
     const how = make("details");

@@ -47,6 +47,12 @@ def check_source(name: str) -> None:
         raise UserError("demo-source", name=name[:120])
 
 
+def check_measuring() -> None:
+    """Raise UserError in a demo: its trainings are too short to be measured before, and a measurement takes no turns."""
+    if is_demo():
+        raise UserError("demo-measure")
+
+
 def limited(train: TrainSettings) -> TrainSettings:
     """``train`` within the limits of a demo: the processor, a few minutes or a few hundred steps; as it is elsewhere."""
     if not is_demo():

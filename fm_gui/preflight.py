@@ -21,7 +21,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from fm_gui import machine
+from fm_gui import demo, machine
 from fm_gui import plan as planning
 from fm_gui.config import RunConfig
 from fm_gui.errors import UserError
@@ -78,6 +78,7 @@ def measure(workspace: Workspace, config: RunConfig, progress: Callable[[float, 
     ``progress(share, words key)`` is called a few times a second; what it raises ends the measurement. The process and
     its children end with the asker. Raises UserError as the run itself would, but for memory: that is an answer.
     """
+    demo.check_measuring()
     tell = progress or (lambda share, key: None)
     _tidy(workspace)
     planned = planning.plan(workspace, config, lambda done, total: tell(0.1 * done / max(1, total), "preflight.doing.data"))

@@ -43,13 +43,14 @@ WORDS = {
     # the demo
     "error.demo-page": ("This belongs to another visitor's page. Reload yours.", "这属于另一位访客的页面，请刷新你自己的页面。"),
     "error.demo-source": ("This demo takes nothing from “{name}”: use a sample or upload a small file, or run fm_gui on your own machine.", "演示版不能从“{name}”读取。请使用示例或上传小文件，或在自己的机器上运行 fm_gui。"),
+    "error.demo-measure": ("This demo measures nothing before a training, as all are short. Start it right away, or run fm_gui on your own machine.", "演示版的训练都很短，不做事前测量。请直接开始训练，或在自己的机器上运行 fm_gui。"),
     "error.demo-size": ("A model of size {size} is too large for this demo, which makes models of at most {most} million parameters. Choose a smaller size, or run fm_gui on your own machine.", "{size} 的模型对演示版来说太大，这里最多 {most} 百万参数。请选更小的模型，或在自己的机器上运行 fm_gui。"),
     "error.demo-runs": ("This demo lets you have {most} trainings at work or waiting. Wait for one to end or stop it, then start the next.", "演示版中你最多可有 {most} 个训练在运行或排队。请等其中一个结束或将其停止后再开始。"),
     "error.demo-busy": ("{most} visitors' trainings are waiting already. Try again in a few minutes, or run fm_gui on your own machine.", "已有 {most} 个访客的训练在等待。请几分钟后再试，或在自己的机器上运行 fm_gui。"),
     "error.demo-space": ("You keep {used} of the {limit} that this demo lends you. Delete runs and data sets, or run fm_gui on your own machine.", "你已用 {used}，演示版只提供 {limit}。请删除一些训练和数据集，或在自己的机器上运行 fm_gui。"),
     "demo.full": ("This demo has as many visitors as it can hold. Come back in a few minutes, or run fm_gui on your own machine.", "演示版的访客已满。请几分钟后再来，或在自己的机器上运行 fm_gui。"),
     "demo.cookie": ("This demo keeps your work apart from others' by a cookie, and your browser did not send it. Allow cookies, or open the demo in a tab of its own.", "演示版用 Cookie 把你的内容与他人分开，但浏览器没有发送它。请允许 Cookie，或在单独的标签页中打开演示。"),
-    "demo.strip": ("Demo: training ends after {minutes} minutes or {steps} steps, uploads up to {upload}, and your work is deleted {hours} hours after your last visit. Nobody else sees it.", "演示版：训练最长 {minutes} 分钟或 {steps} 步，上传文件不超过 {upload}，离开 {hours} 小时后内容会被删除。其他人看不到你的内容。"),
-    "demo.local": ("Run it without limits on your own machine", "在自己的机器上不受限制地使用"),
+    "demo.strip": ("Demo: a training takes at most {minutes} minutes or {steps} steps, a file {upload}. Nobody else sees your work; it is deleted {hours} hours after your last visit.", "演示版：每次训练最长 {minutes} 分钟或 {steps} 步，文件不超过 {upload}。其他人看不到你的内容，离开 {hours} 小时后会被删除。"),
+    "demo.local": ("Without limits: your own machine", "在自己的机器上不受限制地使用"),
     "demo.tab": ("Open in a tab of its own", "在单独的标签页中打开"),
 }

@@ -59,8 +59,7 @@ class DemoRun(Run):
 
     def resume(self, changes: dict[str, Any] | None = None) -> None:
         self._check()
-        bound = demo.limited(self.config.train.model_copy(update=changes or {}))
-        super().resume({name: getattr(bound, name) for name in changes or {}})
+        super().resume(changes)
 
 
 class DemoWorkspace(Workspace):

@@ -5,10 +5,9 @@ import time
 
 import pytest
 
-from fm_gui import demo
+from fm_gui import demo, preflight
 from fm_gui.config import ModelSpec, TrainSettings
 from fm_gui.errors import UserError
-from fm_gui.runs import Run
 from fm_gui.ui import visitors as v
 from fm_gui.workspace import Workspace
 from tests.ui.runs_for_tests import make_run
@@ -90,15 +89,21 @@ def test_all_visitors_together_wait_for_a_bounded_time(visitors, monkeypatch):
 
 def test_a_run_cannot_be_resumed_for_longer(visitors):
     visitors.admit("a")
-    run = make_run(visitors.workspace("a"), "mine", "stopped")
+    make_run(visitors.workspace("a"), "mine", "stopped")
     resumed = visitors.workspace("a").run("mine")
-    asked = []
-    Run_resume, Run.resume = Run.resume, lambda self, changes=None: asked.append(changes)
-    try:
-        resumed.resume({"max_steps": 100_000})
-    finally:
-        Run.resume = Run_resume
-    assert asked == [{"max_steps": demo.LIMITS.steps}] and run.id == "mine"
+    assert resumed.changed({"max_steps": 100_000})["max_steps"] == demo.LIMITS.steps
+    for n in range(2):
+        make_run(visitors.workspace("a"), f"going-{n}", "training")
+    with pytest.raises(UserError, match="2 trainings"):
+        resumed.resume({"max_steps": 400})
+
+
+def test_nothing_is_measured(visitors):
+    visitors.admit("a")
+    workspace = visitors.workspace("a")
+    with pytest.raises(UserError, match="measures nothing"):
+        preflight.measure(workspace, make_run(workspace, "mine", "stopped").config)
+    assert not list((workspace.root / "cache").glob("preflight-*"))
 
 
 def test_limits_hold_for_all_kinds_of_training(monkeypatch):
