@@ -26,7 +26,8 @@ ALLOWED = {
     "baselines": LIGHT | {"data"},
     "models": LIGHT | {"models"},
     "data": LIGHT | {"data"},
-    **dict.fromkeys(("upkeep", "moving"), LIGHT | {"data", "models"}),
+    "upkeep": LIGHT | {"data", "upkeep"},
+    "moving": LIGHT | {"moving"},
     **dict.fromkeys(("runs", "queue", "schedule", "workspace", "layout", "processes", "launch", "machine", "memory", "access", "demo", "config", "files", "errors", "text", "times", ""), LIGHT),
 }
 
