@@ -82,7 +82,7 @@ def test_the_commands_in_the_readme_exist(line):
 
     command = typer.main.get_command(app)
     words = shlex.split(line)[1:]
-    while hasattr(command, "commands"):
+    while hasattr(command, "commands") and not (command.invoke_without_command and words[:1] in ([], ["--help"])):
         command = command.commands[words.pop(0)]
     known = {option for parameter in command.params for option in parameter.opts}
     free = command.context_settings.get("ignore_unknown_options")

@@ -12,14 +12,14 @@ import logging
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import gradio as gr
 from gradio import FileData
 from gradio.data_classes import FileDataDict
 from gradio.utils import get_upload_folder
 
-from fm_gui import tasks
+from fm_gui import queue, tasks
 from fm_gui.config import ModelSpec, RunConfig, TrainSettings
 from fm_gui.data.dataset import Dataset
 from fm_gui.errors import UserError
@@ -127,10 +127,57 @@ class Api:
         self._run(run).stop()
         return self._run(run).status().state
 
-    def resume_run(self, run: str) -> str:
-        """Go on from the last checkpoint; returns its state now."""
-        self._run(run).resume()
+    def resume_run(self, run: str, settings: dict[str, Any] | None = None) -> str:
+        """Go on from the last checkpoint, with settings changed that may change (more steps, another interval); returns its state now."""
+        self._run(run).resume(_settings(settings))
         return self._run(run).status().state
+
+    def resume_outlook(self, run: str, settings: dict[str, Any] | None = None) -> list[str]:
+        """How a run would go on with ``settings`` changed: its steps, learning rate and checks, as sentences."""
+        from fm_gui.changes import outlook
+
+        return [say(key, **values) for key, values in outlook(self._run(run), _settings(settings))]
+
+    def discard_run(self, run: str) -> str:
+        """Stop a run, whatever that takes, and move it to the bin; returns its id."""
+        self._run(run).discard()
+        return run
+
+    def end_run(self, run: str) -> str:
+        """End the process of a run that gives no sign of life; resume goes on from the last checkpoint. Returns its state now."""
+        self._run(run).kill()
+        return self._run(run).status().state
+
+    def list_queue(self) -> Row:
+        """The waiting runs in order, and those whose process ended while they waited or with the machine."""
+        return {"waiting": [_waiting(one) for one in queue.line(self._workspace)], "fallen": [run.id for run in queue.fallen(self._workspace)]}
+
+    def move_run(self, run: str, how: Literal["up", "down", "next"]) -> Row:
+        """Move a waiting run; returns where it is now."""
+        if how not in get_args(queue.Move):
+            raise UserError("setting-choice", name="how", value=str(how)[:80], limit=", ".join(get_args(queue.Move)))
+        return _waiting(queue.move(self._workspace, self._run(run).id, how))
+
+    def cancel_run(self, run: str) -> str:
+        """Take a waiting run out of the line; returns its state now."""
+        queue.cancel(self._workspace, run)
+        return self._run(run).status().state
+
+    def restart_queue(self) -> list[str]:
+        """Put runs back in line whose process ended while they waited or with the machine; returns their ids."""
+        return [run.id for run in queue.restart(self._workspace)]
+
+    def list_bin(self) -> list[Row]:
+        """What was deleted and can be brought back, last first."""
+        return [{"name": one.name, "kind": one.kind, "time": one.time} for one in self._workspace.bin()]
+
+    def restore(self, name: str) -> str:
+        """Bring back what was deleted under ``name`` (of several the last; or "datasets.NAME", "runs.NAME"); returns its name."""
+        return self._workspace.restore(name)
+
+    def empty_bin(self) -> None:
+        """Delete for good what is in the bin."""
+        self._workspace.empty_bin()
 
     def delete_run(self, run: str) -> str:
         """Move a run to the bin; returns its id."""
@@ -178,12 +225,10 @@ class Api:
         from fm_gui import plan
 
         asked: Row = {"train": {}, "options": {}}
-        if not isinstance(settings or {}, dict):
-            raise UserError("setting-kind", name="settings", value=str(settings)[:80], limit="")
         learned = tasks.get_task(task)
         of_model = ModelSpec.model_fields.keys() - {"start"}
         known = TrainSettings.model_fields.keys() | learned.Options.model_fields.keys() | of_model
-        for field, value in (settings or {}).items():
+        for field, value in _settings(settings).items():
             if field not in known:
                 raise UserError("setting-unknown", name=field, known=", ".join(sorted(known)))
             place = asked["options"] if field in learned.Options.model_fields else asked if field in of_model else asked["train"]
@@ -218,6 +263,16 @@ def _told(method: Callable) -> Callable:
             raise gr.Error(say("error.defect"), print_exception=False) from problem
 
     return endpoint
+
+
+def _settings(given: dict[str, Any] | None) -> dict[str, Any]:
+    if not isinstance(given or {}, dict):
+        raise UserError("setting-kind", name="settings", value=str(given)[:80], limit="")
+    return given or {}
+
+
+def _waiting(one: queue.Waiting) -> Row:
+    return {"run": one.run.id, "place": one.place, "devices": one.status.devices}
 
 
 def _input(run: Run) -> str:

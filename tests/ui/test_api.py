@@ -5,6 +5,7 @@ import pytest
 from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
 
+from fm_gui.files import write_json
 from tests.ui.runs_for_tests import make_run
 
 
@@ -47,6 +48,38 @@ def test_runs_are_listed_followed_and_deleted(client, served):
     assert client.predict(run="api-run", offset=first["offset"], api_name="/run_metrics")["points"] == []
     assert client.predict(run="api-run", api_name="/delete_run") == "api-run"
     assert "api-run" not in [run["id"] for run in client.predict(api_name="/list_runs")]
+
+
+def test_the_line_is_listed_and_moved(client, served):
+    for place, name in enumerate(("api-first", "api-second")):
+        run = make_run(served.workspace, name, "queued", step=0, devices=["cpu"])
+        write_json(run.path / "place.json", {"order": float(place)})
+
+    def order():
+        return [one["run"] for one in client.predict(api_name="/list_queue")["waiting"]]
+
+    assert order() == ["api-first", "api-second"]
+    assert client.predict(run="api-second", how="next", api_name="/move_run")["place"] == 1 and order() == ["api-second", "api-first"]
+    with pytest.raises(AppError, match="up, down, next"):
+        client.predict(run="api-second", how="sideways", api_name="/move_run")
+    with pytest.raises(AppError, match="no run named"):
+        client.predict(run="nobody", api_name="/cancel_run")
+    for name in ("api-first", "api-second"):
+        write_json(served.workspace.run(name).path / "process.json", {"pid": 2**22 + 1, "create_time": 1.0})
+    assert client.predict(api_name="/list_queue") == {"waiting": [], "fallen": ["api-second", "api-first"]}
+    for name in ("api-first", "api-second"):
+        assert client.predict(run=name, api_name="/cancel_run") == "stopped"
+
+
+def test_the_outlook_of_a_resume_and_the_bin(client, served):
+    run = make_run(served.workspace, "api-stopped", "stopped", train={"epochs": 4.0})
+    write_json(run.path / "estimate.json", {"steps": 1000, "steps_per_epoch": 250})
+    assert "2,000" in client.predict(run="api-stopped", settings={"epochs": 8}, api_name="/resume_outlook")[0]
+    with pytest.raises(AppError, match="may not change"):
+        client.predict(run="api-stopped", settings={"seed": 8}, api_name="/resume_run")
+    assert client.predict(run="api-stopped", api_name="/discard_run") == "api-stopped"
+    assert client.predict(api_name="/list_bin")[0]["name"] == "api-stopped"
+    assert client.predict(name="runs.api-stopped", api_name="/restore") == "api-stopped" and run.path.exists()
 
 
 def test_a_path_of_the_server_is_no_upload(client, served):
