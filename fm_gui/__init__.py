@@ -7,6 +7,8 @@ Layers, arrows pointing down only (``tests/test_layers.py`` walks the imports):
     ---------------- process boundary: Run.start() launches `python -m fm_gui worker RUN` ----------------
     train              ->  tasks, models, data, runs, config
     plan, predict, evaluate, export, card  ->  tasks, models, data, runs, config
+    upkeep             ->  data, runs, config     (checks and repairs the workspace; only the command line calls it)
+    moving             ->  runs, config           (backs it up and moves it)
     tasks              ->  baselines, models, data, config   (no task knows another's data, the loop or the page)
     baselines          ->  nothing of ours: numbers in, scores out
     models, data       ->  config

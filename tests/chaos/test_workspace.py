@@ -13,7 +13,8 @@ from contextlib import suppress
 
 import pytest
 
-from fm_gui import labelling, upkeep
+from fm_gui import labelling, processes, upkeep
+from fm_gui import runs as runs_module
 from fm_gui import workspace as workspace_module
 from fm_gui.config import StepSpec
 from fm_gui.data import history
@@ -158,6 +159,43 @@ def test_programs_killed_hundreds_of_times(full):
     assert kill_often(full, 30) > 100
     list(upkeep.repair(upkeep.check(full)))
     assert upkeep.check(full) == [] and not list((full.root / "cache").glob("*-*"))
+
+
+def kill_launchers(workspace, run, kills: int, monkeypatch) -> int:
+    """Kill whoever starts ``run`` at random moments of it; then it can be started again, and one process works on it."""
+    monkeypatch.setattr(runs_module, "LAUNCH_SECONDS", 0)  # else half a minute passes until it counts as interrupted
+    acts, dice, killed = Acts(workspace.root, "import subprocess\ndef launching(workspace): workspace.run('mine').resume()"), random.Random(3), 0
+    try:
+        acts.start("launching")
+        begin = time.monotonic()
+        assert acts.end() == 0
+        lasts = time.monotonic() - begin
+        for _ in range(kills):
+            run.kill(patience=0)
+            pid = acts.start("launching")
+            time.sleep(dice.uniform(0, lasts))
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+            killed += acts.end() == -signal.SIGKILL
+            assert damage(workspace) == []
+            if run.status().state not in Run.ACTIVE:
+                run.resume()
+            assert run.status().state in Run.ACTIVE and len(processes.working_on(run.path, None)) == 1
+    finally:
+        run.kill(patience=0)
+        acts.close()
+    assert processes.working_on(run.path, None) == []
+    return killed
+
+
+def test_a_program_killed_while_it_starts_a_run(full, monkeypatch):
+    assert kill_launchers(full, full.new_run(full.run("first").config, "mine"), 4, monkeypatch) > 0
+
+
+@pytest.mark.long
+@pytest.mark.timeout(1800)
+def test_programs_killed_while_they_start_a_run(full, monkeypatch):
+    assert kill_launchers(full, full.new_run(full.run("first").config, "mine"), 60, monkeypatch) > 20
 
 
 # -- at once
