@@ -5,9 +5,13 @@ model (the vocabulary head on a few positions only), past the ``forward`` that a
 is one sum a step. Losses, items and gradients are sums over items, so ranks add up to what one process would have.
 """
 
+import ctypes
 import itertools
 import json
 import os
+import signal
+import socket
+import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -47,6 +51,7 @@ class Ranks:
         """This process's place by the variables that torchrun sets; it can ``share``, for this purpose, and nothing else yet."""
         if int(environment.get("WORLD_SIZE", 1)) == 1:
             return cls()
+        end_with_the_launcher()
         store, rank, world = next(dist.rendezvous("env://", timeout=PATIENCE))
         return cls(rank, world, int(environment["LOCAL_RANK"]), int(environment["LOCAL_WORLD_SIZE"]), store=dist.PrefixStore(purpose, store))
 
@@ -55,6 +60,8 @@ class Ranks:
         """Meet the others, if there are any, to work with them."""
         ranks = cls.meet("work", environment)
         if ranks.world > 1:
+            if ranks.local_world < ranks.world and (network := interface_to(environment["MASTER_ADDR"])):
+                os.environ.setdefault("GLOO_SOCKET_IFNAME", network)
             # CPU tensors (flags, counts) always go by gloo, so that asking them does not wait for the GPU
             backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"
             dist.init_process_group(backend, store=ranks.store, rank=ranks.rank, world_size=ranks.world, timeout=PATIENCE)
@@ -180,6 +187,30 @@ class Ranks:
                 flat = torch.cat([tensor.reshape(-1) for tensor in bucket])
                 dist.broadcast(flat, 0)
                 _unpack(flat, bucket)
+
+
+def end_with_the_launcher() -> None:
+    """Let the system end this process like Stop when torchrun is killed, which could not tell it any more (Linux)."""
+    if sys.platform.startswith("linux"):
+        pr_set_pdeathsig = 1
+        ctypes.CDLL(None).prctl(pr_set_pdeathsig, signal.SIGTERM)
+
+
+def interface_to(address: str) -> str | None:
+    """The network interface by which this machine reaches another, or, if it is that one itself, is reached.
+
+    gloo would take the one that this machine's own name stands for: often only itself (127.0.1.1).
+    """
+    import psutil
+
+    try:
+        family, _, _, _, peer = socket.getaddrinfo(address, 9, type=socket.SOCK_DGRAM)[0]
+        with socket.socket(family, socket.SOCK_DGRAM) as probe:
+            probe.connect(peer)  # sends nothing
+            own = probe.getsockname()[0]
+    except OSError:
+        return None
+    return next((name for name, held in psutil.net_if_addrs().items() if any(one.address.split("%")[0] == own for one in held)), None)
 
 
 def is_lost(problem: BaseException) -> bool:
