@@ -91,7 +91,9 @@ def test_a_run_cannot_be_resumed_for_longer(visitors):
     visitors.admit("a")
     make_run(visitors.workspace("a"), "mine", "stopped")
     resumed = visitors.workspace("a").run("mine")
-    assert resumed.changed({"max_steps": 100_000})["max_steps"] == demo.LIMITS.steps
+    for asked, limit in (({"max_steps": 100_000}, demo.LIMITS.steps), ({"minutes": 600}, demo.LIMITS.minutes)):
+        after = resumed.config.train.model_dump() | resumed.changed(asked)
+        assert all(after[name] == limit for name in asked), after
     for n in range(2):
         make_run(visitors.workspace("a"), f"going-{n}", "training")
     with pytest.raises(UserError, match="2 trainings"):
