@@ -95,7 +95,7 @@ def test_a_run_cannot_be_resumed_for_longer(visitors):
         after = resumed.config.train.model_dump() | resumed.changed(asked)
         assert all(after[name] == limit for name in asked), after
     for n in range(2):
-        make_run(visitors.workspace("a"), f"going-{n}", "training")
+        make_run(Workspace(visitors.root / "a"), f"going-{n}", "training")
     with pytest.raises(UserError, match="2 trainings"):
         resumed.resume({"max_steps": 400})
 
