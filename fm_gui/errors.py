@@ -24,3 +24,8 @@ class UserError(ValueError):
     @classmethod
     def from_dict(cls, error: dict) -> "UserError":
         return cls(error["code"], **error["values"])
+
+
+def is_panic(problem: BaseException) -> bool:
+    """True for a library written in Rust (tokenizers, safetensors) that gave up: no subclass of Exception, and not importable."""
+    return type(problem).__name__ == "PanicException"

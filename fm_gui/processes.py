@@ -2,7 +2,9 @@
 
 import os
 import socket
+import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -111,3 +113,14 @@ def end(processes: list["psutil.Process"], patience: float) -> None:
                 continue
         _, processes = psutil.wait_procs(processes, timeout=patience)
         patience = 10
+
+
+def when_asker_is_gone(act: Callable[[], None]) -> None:
+    """Call ``act``, in a thread, once whoever started this process is gone: it holds the other end of our standard input."""
+
+    def wait() -> None:
+        while os.read(0, 4096):  # not by way of sys.stdin, whose lock a thread must not hold when Python ends
+            pass
+        act()
+
+    threading.Thread(target=wait, name="asker", daemon=True).start()

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from fm_gui.config import RunConfig
-from fm_gui.errors import UserError
+from fm_gui.errors import UserError, is_panic
 from fm_gui.files import read_json, write_json
 
 PARTS = ("train", "validation", "test")
@@ -127,7 +127,9 @@ def _encode(rows: list[dict], encode: Callable[[list[dict]], dict[str, list]]) -
         return encode(rows), []
     except (UserError, OSError, MemoryError):
         raise
-    except Exception:  # tokenizers' own errors have no class in common
+    except BaseException as problem:  # tokenizers' own errors have no class in common
+        if not (isinstance(problem, Exception) or is_panic(problem)):
+            raise
         if len(rows) == 1:
             return {}, [0]
     whole: dict[str, list] = {}

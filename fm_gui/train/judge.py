@@ -16,6 +16,7 @@ from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Any
 
+from fm_gui import processes
 from fm_gui.errors import UserError
 from fm_gui.files import is_disk_full
 from fm_gui.runs import Run
@@ -32,9 +33,10 @@ def judge(run: Run, report, device: str, tokens: int, wanted: dict[str, Any] | N
     found = _ask(run, report, [sys.executable, "-m", "fm_gui.train.judge", str(run.path), device, str(tokens)])
     if not wanted:
         return
-    again, before = found["metrics"][wanted["metric"]], wanted["value"]
-    if not abs(again - before) <= SAME * max(1.0, abs(before)):
-        raise UserError("not-reproduced", name=run.id, again=f"{again:.6f}", before=f"{before:.6f}")
+    for name, before in ((wanted["metric"], wanted["value"]), ("loss", wanted["loss"])):  # the loss moves where a score does not
+        again = found["metrics"][name]
+        if not abs(again - before) <= SAME * max(1.0, abs(before)):
+            raise UserError("not-reproduced", name=run.id, metric=name, again=f"{again:.6f}", before=f"{before:.6f}")
 
 
 def _ask(run: Run, report, command: list[str]) -> dict[str, Any]:
@@ -80,7 +82,7 @@ def main(folder: str, device: str, tokens: int) -> int:
     from fm_gui.train.worker import set_allocator
 
     set_allocator()
-    threading.Thread(target=_end_with_asker, daemon=True).start()
+    processes.when_asker_is_gone(lambda: os._exit(1))
     try:
         _judge(Run(folder), device, tokens)
     except UserError as problem:
@@ -127,12 +129,6 @@ class _Beat:
 
 def _tell(value: dict[str, Any]) -> None:
     print(json.dumps(value), flush=True)
-
-
-def _end_with_asker() -> None:
-    """The asker holds the other end of our standard input: when that closes, nobody waits for an answer."""
-    sys.stdin.buffer.read()
-    os._exit(1)
 
 
 if __name__ == "__main__":

@@ -7,13 +7,13 @@ keeps the copies that saving needs; and writes what it took to result.json. Ends
 import os
 import signal
 import sys
-import threading
 import time
 import traceback
 from pathlib import Path
 
 import psutil
 
+from fm_gui import processes
 from fm_gui.errors import UserError
 from fm_gui.files import write_json
 from fm_gui.memory import address_limit, memory
@@ -32,7 +32,7 @@ COMPILE_GAIN = 0.03  # of these seconds that must be won, or it is not worth its
 def main(folder: str) -> int:
     """Measure and write result.json; returns the exit status."""
     set_allocator()
-    threading.Thread(target=end_with_asker, daemon=True).start()
+    processes.when_asker_is_gone(end_all)
     prefer_to_be_killed()
     run = Run(Path(folder).resolve())
     teller = Teller(run.path)
@@ -51,10 +51,8 @@ def main(folder: str) -> int:
     return 0
 
 
-def end_with_asker() -> None:
-    """The asker holds the other end of our standard input: when that closes, nobody waits for an answer."""
-    while os.read(0, 4096):  # not sys.stdin, whose lock this thread would still hold when Python ends
-        pass
+def end_all() -> None:
+    """End this process and its children."""
     if os.name == "posix":
         os.killpg(os.getpgrp(), signal.SIGKILL)
     os._exit(1)

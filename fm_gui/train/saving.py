@@ -1,5 +1,6 @@
 """Saving beside the training: the loop copies to memory between two steps, a thread writes to the disk."""
 
+import shutil
 import time
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 
@@ -84,6 +85,7 @@ class Saver:
         begin, folder = time.monotonic(), self.job.run.path / name
         if name == "best":
             write_snapshot(folder, saved, aside_of(folder))
+            shutil.rmtree(aside_of(folder), ignore_errors=True)
             return
         self.report.sync()
         write_snapshot(folder, saved, previous_of(folder))

@@ -14,7 +14,7 @@ import traceback
 from pathlib import Path
 
 from fm_gui import processes
-from fm_gui.errors import UserError
+from fm_gui.errors import UserError, is_panic
 from fm_gui.files import disk_full, is_disk_full, put_in_place, read_json, write_json
 from fm_gui.runs import Run
 from fm_gui.workspace import Workspace
@@ -79,7 +79,9 @@ def work(run: Run, devices: list[str]) -> int:
         return 0
     except UserError as problem:
         return fail(report, problem)
-    except Exception as problem:  # the process boundary: whatever it was is told, and the whole trace stands in log.txt
+    except BaseException as problem:  # the process boundary: whatever it was is told, and the whole trace stands in log.txt
+        if not (isinstance(problem, Exception) or is_panic(problem)):
+            raise
         traceback.print_exc()
         if backoff.is_poisoned(problem) and report.ranks.world == 1 and (count := int(os.environ.get(RESTARTED, 0))) < backoff.RESTARTS:
             report.incident("device-error", reason=backoff.first_line(problem), back=run.checkpoint_step)
@@ -122,7 +124,7 @@ def announce(run: Run) -> bool:
     return True
 
 
-def explain(problem: Exception) -> UserError:
+def explain(problem: BaseException) -> UserError:
     """The sentence for an exception that nobody foresaw."""
     from fm_gui.train import backoff
 

@@ -15,9 +15,11 @@ from tests.train.jobs import toy_job
 @pytest.fixture
 def saved(workspace):
     """(job, report, folder) of a run with two checkpoints, at steps 4 and 6."""
-    job, report = toy_job(workspace, "text-classification", checkpoint_steps=4)
-    loop.train(job, LoopState(steps=6), report, 3)
-    return job, report, job.run.path / "checkpoint"
+    job, report = toy_job(workspace, "text-classification")
+    folder = job.run.path / "checkpoint"
+    for step in (4, 6):
+        write_snapshot(folder, snapshot(job.model, job.optimizers, LoopState(step=step, steps=9)), previous_of(folder))
+    return job, report, folder
 
 
 def read(folder) -> int:
@@ -25,8 +27,10 @@ def read(folder) -> int:
     return checkpoint.read_json(folder / "state.json")["step"]
 
 
-def test_two_checkpoints_and_no_more(saved):
-    job, _, folder = saved
+def test_two_checkpoints_and_no_more(workspace):
+    job, report = toy_job(workspace, "text-classification", checkpoint_steps=2)
+    loop.train(job, LoopState(steps=6), report, 3)
+    folder = job.run.path / "checkpoint"
     assert read(folder) == 6 and read(previous_of(folder)) == 4
     assert {path.name for path in job.run.path.iterdir() if path.name.startswith("checkpoint")} == {"checkpoint", "checkpoint.previous"}
     assert not list(job.run.path.glob(".*.new")) and not list(job.run.path.glob(".*.old"))
