@@ -253,9 +253,12 @@ def test_a_full_disk_is_told_and_a_smaller_back_up_still_fits(full, tmp_path, na
 
 
 def test_a_workspace_is_moved_and_led_to(full, tmp_path):
+    (full.root / "visitors" / "one" / "runs" / "r").mkdir(parents=True)
+    (full.root / "visitors" / "one" / "runs" / "r" / "config.json").write_text("{}", encoding="utf-8")
     root, before = full.root, content(full.root)
     at = moving.move(full, tmp_path / "新 disk" / "工作 区")
     assert Workspace(root).root == at == Workspace(at).root and content(at) == before == content(root)
+    assert (at / "visitors" / "one" / "runs" / "r" / "config.json").exists()
     assert [finding.code for finding in upkeep.check(Workspace(at))] == ["old-place"] and read_json(at / "settings.json")
     assert moving.remove_old(Workspace(root)) == root
     assert [path.name for path in root.iterdir()] == [layout.MARK] and upkeep.check(Workspace(root)) == [] and content(at) == before

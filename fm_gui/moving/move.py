@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from fm_gui.workspace import Workspace
 
 MADE_ANEW = ("cache", "locks")  # not taken along
-MOVED = ("datasets", "runs", "bin")
 
 
 def move(workspace: "Workspace", to: Path, progress: Progress | None = None) -> Path:
@@ -39,7 +38,7 @@ def move(workspace: "Workspace", to: Path, progress: Progress | None = None) -> 
             raise UserError("workspace-open", path=str(root), processes=layout.told(others))
         if active := [run.id for run in workspace.runs() if run.status().state in Run.ACTIVE]:
             raise UserError("move-runs", runs=", ".join(active[:6]))
-        parts = pieces(root, *MOVED)
+        parts = _all(root)
         sizes = {piece: sum(size for size, _, _ in listed(root / piece).values()) for piece in parts}
         there = {piece: sum(size for size, _, _ in listed(to / piece).values()) for piece in parts} if to.is_dir() else {}
         begin(workspace, to, sum(max(0, sizes[piece] - there.get(piece, 0)) for piece in parts))
@@ -50,9 +49,15 @@ def move(workspace: "Workspace", to: Path, progress: Progress | None = None) -> 
     return to
 
 
+def _all(root: Path) -> list[str]:
+    """Everything in a workspace but what is made anew, and a person's own hidden things."""
+    folders = sorted(path.name for path in root.iterdir() if path.is_dir() and path.name not in MADE_ANEW and not path.name.startswith("."))
+    return pieces(root, *folders)
+
+
 def _copy_all(workspace: "Workspace", to: Path, parts: list[str], sizes: dict[str, int], progress: Progress) -> None:
     done, total = 0, 2 * sum(sizes.values()) or 1  # all is copied, then all is compared
-    for piece in set(pieces(to, *MOVED)) - set(parts):  # deleted since the copy was cut off
+    for piece in set(_all(to)) - set(parts):  # deleted since the copy was cut off
         shutil.rmtree(to / piece) if (to / piece).is_dir() else (to / piece).unlink()
     for compare in (False, True):
         for piece in parts:
@@ -82,8 +87,8 @@ def remove_old(workspace: "Workspace") -> Path:
     if old is None:
         raise UserError("move-nothing-old")
     with told(old):
-        for piece in pieces(old, *MOVED):
+        for piece in _all(old):
             shutil.rmtree(old / piece) if (old / piece).is_dir() else (old / piece).unlink()
-        for part in (*MOVED, *MADE_ANEW):
-            shutil.rmtree(old / part, ignore_errors=True)
+        for part in [path for path in old.iterdir() if path.is_dir() and not path.name.startswith(".")]:
+            shutil.rmtree(part)  # what is made anew, and folders that are empty now
     return old
