@@ -249,7 +249,9 @@ def _choose_whole(folder: Path, report) -> None:
 
 
 def reason(problem: BaseException) -> str:
-    """The first line of what a library says."""
+    """What is wrong, in a few words."""
+    if isinstance(problem, FileNotFoundError) and problem.filename:
+        return f"{Path(problem.filename).name} is missing"
     return (str(problem).splitlines() or [type(problem).__name__])[0][:200]
 
 

@@ -19,9 +19,10 @@ from fm_gui.files import write_json
 from fm_gui.memory import address_limit, memory
 from fm_gui.plan import steps_of
 from fm_gui.runs import Run
+from fm_gui.train import backoff
 from fm_gui.train.around import check, evaluation, first_fit, save_seconds
 from fm_gui.train.largest import mean_step, planned_work
-from fm_gui.train.worker import explain, make_job, set_allocator, set_up
+from fm_gui.train.worker import make_job, set_allocator, set_up
 from fm_gui.workspace import Workspace
 
 STEP_SECONDS = 8.0  # for the usual steps
@@ -43,7 +44,7 @@ def main(folder: str) -> int:
         teller.write({"error": problem.to_dict()})
     except (MemoryError, RuntimeError) as problem:  # torch raises both for memory that is not there
         traceback.print_exc()
-        if explain(problem).code != "out-of-memory":
+        if not backoff.is_out_of_memory(problem):
             return 1
         teller.write({"memory": "out"})
     if address_limit() is not None and sys.platform.startswith("linux"):  # what is reserved and not used counts there too

@@ -86,7 +86,7 @@ def work(run: Run, devices: list[str]) -> int:
         if backoff.is_poisoned(problem) and report.ranks.world == 1 and (count := int(os.environ.get(RESTARTED, 0))) < backoff.RESTARTS:
             report.incident("device-error", reason=backoff.first_line(problem), back=run.checkpoint_step)
             restart(count + 1)
-        return fail(report, UserError("rank-lost") if is_lost(problem) else explain(problem))
+        return fail(report, UserError("rank-lost") if is_lost(problem) else explain(problem, run.path))
     finally:
         report.drop_ballast()
     return 0
@@ -124,12 +124,12 @@ def announce(run: Run) -> bool:
     return True
 
 
-def explain(problem: BaseException) -> UserError:
-    """The sentence for an exception that nobody foresaw."""
+def explain(problem: BaseException, folder: Path) -> UserError:
+    """The sentence for an exception that nobody foresaw, met while working in ``folder``."""
     from fm_gui.train import backoff
 
     if is_disk_full(problem):
-        return disk_full(Path.cwd())
+        return disk_full(folder)
     if backoff.is_out_of_memory(problem):
         return UserError("out-of-memory")
     return UserError("crash", kind=type(problem).__name__, text=(str(problem).strip().splitlines() or [""])[-1][:300])

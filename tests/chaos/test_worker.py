@@ -82,12 +82,13 @@ def test_sigterm_is_a_stop_that_keeps_the_result(started):
     assert run.wait(90).state == "stopped" and run.has_checkpoint
 
 
-def test_a_damaged_checkpoint_is_told_in_a_sentence(started):
-    run = started("damaged", step=5)
+def test_damage_to_the_newest_checkpoint_costs_a_few_steps_to_both_a_sentence(started):
+    run = started("damaged", step=12, checkpoint_steps=5)
     run.stop()
     assert run.wait(90).state == "stopped"
-    weights = run.path / "checkpoint" / "model.safetensors"
-    weights.write_bytes(weights.read_bytes()[:1000])
+    for folder in ("checkpoint", "checkpoint.previous"):
+        weights = run.path / folder / "model.safetensors"
+        weights.write_bytes(weights.read_bytes()[:1000])
     run.resume()
     status = run.wait(200)
     assert status.state == "failed"
