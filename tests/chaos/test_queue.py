@@ -207,6 +207,7 @@ def test_on_several_gpus_each_takes_one_and_one_that_may_use_either_takes_what_i
 
 
 @pytest.mark.long
+@pytest.mark.timeout(1800)
 def test_three_trainings_on_one_cpu_one_after_another(workspace):
     runs = [plan.start(workspace, toy_config(workspace, "text-classification", max_steps=20, epochs=100, eval_every=10), name) for name in ("one", "two", "three")]
     queue.move(workspace, "three", "up")
