@@ -37,6 +37,7 @@ BOUNDARIES = {
     "ui/bind.py": "the page's: logged, and told as a sentence",
     "ui/api.py": "the endpoints': logged, and told as a sentence",
     "train/worker.py": "the process's: written to status.json",
+    "train/judge.py": "the process's: told to the worker, which writes it",
     "data/batching.py": "a thread's: handed to the loop, which raises it",
     "data/prepare.py": "one row's: told by its number and left out",
     "models/hub.py": "the tokenizers library raises Exception itself for a broken file",
