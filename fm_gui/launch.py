@@ -102,6 +102,7 @@ def shell(there: Elsewhere, first: str, number: str, at: str) -> list[str]:
         f"python={shlex.quote(there.python)}",
         f"number={number}",
         'log="$run/log.txt"; [ "$number" = 0 ] || log="$run/log-$number.txt"',
+        '[ "$number" != 0 ] || rm -f "$run/stop"  # of an earlier stop',
         "export PYTHONUNBUFFERED=1 PYTHONUTF8=1",
         f"export OMP_NUM_THREADS=${{OMP_NUM_THREADS:-$(( $(nproc) < {count} ? 1 : $(nproc) / {count} ))}}",
         f'exec "$python" -m torch.distributed.run --nnodes {there.machines} --node-rank "$number" --nproc-per-node {count} \\',
@@ -192,13 +193,8 @@ import subprocess
 import sys
 
 import ray
-from ray.util.placement_group import placement_group
+from ray.util.placement_group import placement_group, placement_group_table
 from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
-
-
-@ray.remote(max_retries=0)
-def address():
-    return ray.util.get_node_ip_address()
 
 
 @ray.remote(max_retries=0)
@@ -209,13 +205,14 @@ def train(number, first):
 ray.init()
 group = placement_group([EACH] * MACHINES, strategy="STRICT_SPREAD" if MACHINES > 1 else "PACK")
 ray.get(group.ready())
+addresses = {node["NodeID"]: node["NodeManagerAddress"] for node in ray.nodes()}
+first = addresses[placement_group_table(group)["bundles_to_node_id"][0]]
 
 
-def on(number, work):
+def started(number):
     place = PlacementGroupSchedulingStrategy(group, placement_group_bundle_index=number)
-    return work.options(num_cpus=EACH["CPU"], num_gpus=EACH.get("GPU", 0), scheduling_strategy=place)
+    return train.options(num_cpus=EACH["CPU"], num_gpus=EACH.get("GPU", 0), scheduling_strategy=place).remote(number, first)
 
 
-first = ray.get(on(0, address).remote())
-sys.exit(max(ray.get([on(number, train).remote(number, first) for number in range(MACHINES)])))
+sys.exit(max(map(abs, ray.get([started(number) for number in range(MACHINES)]))))
 '''
