@@ -1,7 +1,7 @@
 """Label rows by hand, most useful first; every answer is on disk before the next row is shown.
 
 Answers stand in the data set's ``labels.jsonl``, one line each, by the row's text: a reload, another window or a change
-of the rows loses nothing. ``take_over`` makes them a step of the recipe.
+of the rows loses nothing. ``take_over`` makes them a step of the recipe; while that step is taken back, they wait again.
 """
 
 import json
@@ -44,6 +44,8 @@ def answers(dataset: Dataset) -> dict[str, str]:
     """Row key -> label, of the answers that were given and not taken over, in order; the last one for a text counts."""
     found, moves = {}, Moves(dataset)
     for answer in lines(dataset, ANSWERS):
+        if answer.get("taken") in moves.now:
+            continue
         for key in moves.keys(answer["key"], answer.get("steps", [])):
             found.pop(key, None)
             if answer["label"] is not None:
@@ -154,7 +156,7 @@ def _taken_over(dataset: Dataset) -> set[str]:
 def take_over(dataset: Dataset) -> Dataset:
     """Make the answers a step of the recipe, and start with none; skipped rows will be asked again.
 
-    Answers to texts that are not in the rows now (a step took them out) are kept, in case it is taken back. Raises
+    Taking that step back brings the answers back. Those to texts that are not in the rows now (a step took them out) wait on. Raises
     UserError if there is nothing to take over, or if no column is the label but one that is called so is in the way.
     """
     from fm_gui.data import history
@@ -174,7 +176,9 @@ def take_over(dataset: Dataset) -> Dataset:
         except UserError as problem:
             if problem.code != "step-changes-nothing":  # all answers agree with what stands there
                 raise
-        _drop(dataset, here)
+            _settle(dataset, here, None)
+        else:
+            _settle(dataset, here, dataset.spec.recipe[-1].time)
     return dataset
 
 
@@ -197,9 +201,12 @@ def _append(dataset: Dataset, given: dict[str, str | None]) -> None:
         os.fsync(file.fileno())
 
 
-def _drop(dataset: Dataset, here: set[str]) -> None:
-    """Forget the answers to texts that are ``here`` (row keys)."""
-    moves = Moves(dataset)
-    left = [one for one in lines(dataset, ANSWERS) if here.isdisjoint(moves.keys(one["key"], one.get("steps", [])))]
+def _settle(dataset: Dataset, here: set[str], step: float | None) -> None:
+    """Write beside the answers to texts that are ``here`` (row keys) which step holds them; without one, forget them."""
+    moves, left = Moves(dataset), []
+    for one in lines(dataset, ANSWERS):
+        waits = one.get("taken") not in moves.now and not here.isdisjoint(moves.keys(one["key"], one.get("steps", [])))
+        if not waits or step is not None:
+            left.append(one | {"taken": step} if waits else one)
     with disk_guard(dataset.path):
         write_text(_file(dataset), "".join(json.dumps(one, ensure_ascii=False) + "\n" for one in left))

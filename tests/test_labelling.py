@@ -89,8 +89,22 @@ def test_answers_become_a_step_that_can_be_undone(data):
     assert task.answered == 2 and {0, 1, 12}.isdisjoint(task.rows.tolist()) and 3 in task.rows
     assert len(ask(fresh, again=True).rows) == 12
     back = history.undo(fresh)
-    assert back.column("label")[0] == "good" and ask(back).answered == 0
-    assert history.redo(back).column("label")[0] == "bad"
+    assert back.column("label")[0] == "good" and ask(back).answered == 3  # the answers wait again, and the skipped row
+    redone = history.redo(back)
+    assert redone.column("label")[0] == "bad" and answers(redone) == {}
+
+
+def test_answers_are_not_lost_when_their_step_is(data):
+    """Labelled, taken over, taken back, and another step taken: the step is gone for good, the answers are not."""
+    give(data, 1, "good")
+    give(data, 12, "bad")
+    back = history.undo(take_over(data))
+    other = history.apply(back, [StepSpec(step="case", settings={"to": "upper"})])
+    assert sorted(answers(other).values()) == ["bad", "good"] and ask(other).answered == 2
+    give(other, 1, "worse")  # a second thought counts
+    fresh = take_over(other)
+    assert fresh.column("label")[:2] == ["bad", "worse"] and answers(again(fresh)) == {}
+    assert sorted(answers(history.undo(fresh)).values()) == ["bad", "worse"]
 
 
 def test_answers_that_agree_with_what_stands_there_are_done_with(data):
@@ -126,7 +140,7 @@ def test_answers_to_texts_that_a_step_took_out_wait(data):
     assert list(answers(fresh).values()) == ["good"]
     refused("label-elsewhere", take_over, fresh)
     back = history.go_to(fresh, 0)
-    assert ask(back).strange == 0 and ask(back).answered == 1
+    assert ask(back).strange == 0 and ask(back).answered == 2  # the one taken over waits again too
     assert take_over(back).column("label")[1] == "good"
 
 
@@ -223,7 +237,7 @@ def test_two_windows_lose_nothing(data):
         time.sleep(0.02)
     stop.set()
     thread.join()
-    if answers(data):
+    if answers(again(data)):
         take_over(again(data))
     assert again(data).column("label")[:12] == [f"mine {row}" for row in range(12)]
 

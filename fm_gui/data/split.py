@@ -48,7 +48,7 @@ def split_rows(
       and with ``keep_similar`` neither are near-copies. A row with an empty group stands alone.
     - "stratified": every class keeps the share ``spec`` asks for, to a row, and at least one training row. Every part has
       a row if there are texts enough (three that no class needs for training). "group" comes as near to that as its groups let it; "random" ignores the classes.
-    - "time": the newest rows judge, the next newest steer; rows without a readable date train.
+    - "time": the newest rows judge, the next newest steer, chance decides within a date; rows without a readable date train.
     - "k-fold": slice ``fold`` of ``folds`` judges, ``validation`` of the rest steers; every row judges in one fold.
     - ``brought`` wins where it is given: rows with an empty value train, with an unknown value are in no part. A text
       that was brought for two parts stays in the one that judges (test before validation before train). A part that
@@ -71,7 +71,7 @@ def split_rows(
         shares = {PARTS.index(name): getattr(spec, name) for name in missing}
         inside = group_of[open_rows], class_of[open_rows]
         if spec.method == "time":
-            part[open_rows] = _split_by_time(inside[0], [dates[row] for row in rows[open_rows]], shares)
+            part[open_rows] = _split_by_time(inside[0], [dates[row] for row in rows[open_rows]], shares, spec.split_seed)
         elif spec.method == "k-fold" and "test" in missing:
             part[open_rows] = _split_in_folds(*inside, shares, spec)
         elif spec.method == "group" and inside[0].max() < FEW_GROUPS:
@@ -112,24 +112,25 @@ def _groups(rows: np.ndarray, texts: list[str], groups: list[str] | None, simila
     return connected_components(graph, directed=False)[1][: len(rows)]
 
 
-def _split_by_time(group_of: np.ndarray, dates: list[str], shares: dict[int, float]) -> np.ndarray:
-    """Part number of each row: the newest share of the dated groups for the first part of ``shares``, the next newest for the next."""
+def _split_by_time(group_of: np.ndarray, dates: list[str], shares: dict[int, float], seed: int) -> np.ndarray:
+    """Part number of each row: the newest share of the dated groups for the first part of ``shares``, the next newest for the next.
+
+    Of groups with one date, chance decides which are newer; the oldest group always trains.
+    """
     from fm_gui.data.dates import read_dates
 
     times = read_dates(dates)
     never = np.iinfo(np.int64).max
     earliest = np.full(group_of.max() + 1, never)
     np.minimum.at(earliest, group_of, np.where(np.isnat(times), never, times.astype(np.int64)))
-    first = earliest[group_of]  # copies count from the first time they were seen
-    part, order = np.zeros(len(group_of), int), np.argsort(first, kind="stable")
-    order = order[first[order] < never]
+    dated = np.flatnonzero(earliest < never)  # copies count from the first time they were seen
+    order = dated[np.lexsort((np.random.default_rng(seed).random(len(dated)), earliest[dated]))][::-1]
+    sizes, part_of_group = np.bincount(group_of), np.zeros(len(earliest), int)
     for number, share in shares.items():
-        count = min(max(1, round(share * len(group_of))), max(0, len(order) - 1))
-        if count:
-            oldest = first[order[-count]]
-            part[(first >= oldest) & (first < never) & (part == 0)] = number
-            order = order[first[order] < oldest]
-    return part
+        count = int(np.searchsorted(np.cumsum(sizes[order]), max(1, round(share * len(group_of))))) + 1
+        taken, order = np.split(order, [min(count, max(0, len(order) - 1))])
+        part_of_group[taken] = number
+    return part_of_group[group_of]
 
 
 def _split_few_groups(group_of: np.ndarray, class_of: np.ndarray, shares: dict[int, float], seed: int) -> np.ndarray:

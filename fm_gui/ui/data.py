@@ -16,6 +16,16 @@ TITLE = "data.tab"
 # the tabs inside: each looks at the data set that is open when it is chosen, and makes its own components and events
 INNER = {"profile": data_profile, "health": data_health, "clean": data_clean, "labels": data_label, "manage": data_manage}
 
+# the list scrolls by itself where it is long: the data set that is open must not be below its edge
+IN_SIGHT = """
+() => requestAnimationFrame(() => setTimeout(() => {
+  const chosen = document.querySelector('#data-list label.selected'), list = chosen?.closest('.wrap');
+  if (!list) return;
+  const at = chosen.getBoundingClientRect(), seen = list.getBoundingClientRect();
+  if (at.top < seen.top || at.bottom > seen.bottom) list.scrollTop += at.top - seen.top - (seen.height - at.height) / 2;
+}, 50))
+"""
+
 
 def build(workspace: Workspace, blocks: gr.Blocks, tab: gr.Tab) -> None:
     """Make the tab's components and events, inside its gr.Tab."""
@@ -46,7 +56,7 @@ def _left() -> dict:
     parts["undo"] = gr.Button(visible=False, size="sm", elem_id="data-undo")
     with gr.Column(elem_classes="data-add"):
         parts["welcome"] = gr.Markdown(word("data.welcome"), elem_classes="data-welcome", visible=False)
-        parts["files"] = gr.File(file_count="multiple", label=word("data.drop"), elem_id="data-upload", height=140, interactive=True)
+        parts["files"] = gr.File(file_count="multiple", label=word("data.drop"), elem_id="data-upload", height=160, interactive=True)
         parts["add-busy"] = gr.HTML(elem_id="data-add-busy", elem_classes="data-busy")
         parts["add-stop"] = gr.Button(word("data.add.stop"), size="sm", visible=False, elem_id="data-add-stop")
         with gr.Accordion(word("data.samples"), open=False, elem_id="data-samples") as parts["samples"], gr.Column(elem_classes="fm-cards"):
@@ -62,8 +72,8 @@ def _left() -> dict:
         with gr.Accordion(word("data.options"), open=False, elem_id="data-options", elem_classes="data-more") as parts["options"]:
             gr.Markdown(word("data.options.help"), elem_classes="fm-muted")
             parts["delimiter"], parts["encoding"] = data_read.delimiter("data-delimiter"), data_read.encoding("data-encoding")
-            parts["validation-file"] = gr.File(label=word("data.validation-file"), height=96, interactive=True)
-            parts["test-file"] = gr.File(label=word("data.test-file"), height=96, interactive=True)
+            parts["validation-file"] = gr.File(label=word("data.validation-file"), height=150, interactive=True)
+            parts["test-file"] = gr.File(label=word("data.test-file"), height=150, interactive=True)
     return parts
 
 
@@ -164,15 +174,21 @@ class Events:
     def remember(self, event) -> None:
         """The address follows what is open, so that reload, Back and a second window show the same."""
         event.success(None, [self.name], None, js="(name) => { fm.mark({data: name || ''}) }", api_visibility="private")
+        self.in_sight(event)
+
+    def in_sight(self, event) -> None:
+        """Scroll the list so that the data set that is open shows."""
+        event.success(None, None, None, js=IN_SIGHT, api_visibility="private")
 
 
 def _opening(blocks: gr.Blocks, tab: gr.Tab, asked: gr.Textbox, events: Events) -> None:
     parts, name = events.parts, events.name
     again = gr.Button(visible="hidden", elem_id="data-refresh")  # Back, a link to another data set, and the inner tabs click this
     js = "(asked, ...rest) => [fm.param('data'), ...rest]"
-    gr.on(
+    shown = gr.on(
         [blocks.load, tab.select, again.click], events.answer(data_acts.show), [asked, name, *events.seen], events.shown, js=js, **events.quiet
     )
+    events.in_sight(shown)
     events.remember(events.on(name.input, data_acts.choose, [name], "head"))
     events.remember(events.on(parts["delete"].click, data_acts.delete, [name], "head"))
     events.remember(events.on(parts["undo"].click, data_acts.undo, [], "list"))

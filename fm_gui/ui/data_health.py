@@ -58,12 +58,13 @@ def show(workspace: Workspace, lang: str, name: str | None) -> Iterator[View]:
     dataset = Dataset(workspace, name)
     known = health_cache.kept(workspace, dataset.spec)
     model = known["model"] if known else ""
+    at_once = not known and dataset.spec.rows < AT_ONCE
     yield {
         "main": gr.update(visible=True), "banner-box": gr.update(visible=False), **_idle(),
         "model": gr.update(choices=model_choices(workspace, lang), value=model),
-        "cards": _listed(dataset, known, lang) if known else data_health_view.remark(say("health.waiting", lang)),
+        "cards": _listed(dataset, known, lang) if known else "" if at_once else data_health_view.remark(say("health.waiting", lang)),
     }  # fmt: skip
-    if not known and dataset.spec.rows < AT_ONCE:
+    if at_once:
         yield from _check(dataset, "", lang)
 
 

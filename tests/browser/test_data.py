@@ -9,6 +9,7 @@ from fm_gui.data.dataset import Dataset
 from fm_gui.labelling import answers
 from fm_gui.text import say
 from tests.browser.conftest import Person
+from tests.data.added import added
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
@@ -106,3 +107,29 @@ def test_labels_by_keyboard_survive_a_reload(person: Person, fm_app, messy):
     rows = [json.loads(line) for line in waiting.value.path().read_text(encoding="utf-8").splitlines()]
     assert len(rows) == 236 and set(rows[0]) == {"opinion", "grade"}
     assert person.complaints == []
+
+
+@pytest.mark.parametrize("size", [(1440, 900), (390, 844)], ids=["desk", "phone"])
+def test_every_data_set_can_be_chosen(chromium, fm_app, size):
+    """Eight stand below each other in a list that scrolls, none beside the others; the one that is open shows."""
+    for number in range(8):
+        added(fm_app.workspace, f"reviews {number}", f"text,label\nfirst text {number},good\nsecond text {number},bad\n")
+    context = chromium.new_context(viewport={"width": size[0], "height": size[1]}, locale="en-US")
+    context.set_default_timeout(60_000)
+    try:
+        page = context.new_page()
+        page.goto(f"{fm_app.url}?tab=data&data=reviews+0")  # the oldest stands at the end
+        page.locator("#data-head").get_by_text("reviews 0").first.wait_for()
+        assert page.locator("#data-list label").count() == 8
+        where = """() => {
+          const one = document.querySelector('#data-list label.selected'), list = one.closest('.wrap'), box = (node) => node.getBoundingClientRect();
+          return {list: box(list), one: box(one), scrolls: list.scrollHeight > list.clientHeight, wide: list.scrollWidth > list.clientWidth,
+                  lefts: [...list.querySelectorAll('label')].map((label) => box(label).left), page: document.documentElement.scrollWidth};
+        }"""
+        page.wait_for_function(f"() => {{ const at = ({where})(); return at.one.top >= at.list.top - 1 && at.one.bottom <= at.list.bottom + 1 }}")
+        seen = page.evaluate(where)
+        assert seen["scrolls"] and not seen["wide"] and len(set(seen["lefts"])) == 1 and seen["page"] <= size[0]
+        page.locator("#data-list label").nth(3).click()  # Playwright scrolls to it, as a person does
+        page.locator("#data-head").get_by_text("reviews 4").first.wait_for()
+    finally:
+        context.close()

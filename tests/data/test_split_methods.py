@@ -49,6 +49,16 @@ def test_the_newest_rows_judge():
     assert 18 <= len(parts["test"]) <= 26
 
 
+@pytest.mark.parametrize("days", [1, 2, 3])
+def test_few_dates_leave_rows_to_learn_from(days):
+    """A date of very many rows is cut within, by chance, so that each part has its share."""
+    dates = [f"2024-01-{1 + n % days:02d}" for n in range(100)]
+    parts, other = (split_rows(TEXTS, LABELS, None, SplitSpec(method="time", split_seed=seed), None, dates) for seed in (1, 2))
+    assert whole(parts) and [len(parts[part]) for part in PARTS] == [80, 10, 10]
+    assert parts["test"].tolist() != other["test"].tolist()
+    assert {dates[row] for row in parts["test"]} == {max(dates)}
+
+
 def test_each_row_judges_in_one_fold():
     judged = []
     for fold in range(1, 5):
