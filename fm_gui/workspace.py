@@ -39,6 +39,13 @@ class Deleted:
     time: float  # when it was deleted
 
 
+def default_root() -> Path:
+    """Where the workspace lies unless a folder is given."""
+    from platformdirs import user_data_path
+
+    return Path(os.environ.get("FM_GUI_WORKSPACE") or user_data_path("fm_gui", appauthor=False))
+
+
 class Workspace:
     """Handle on a workspace folder; creates it if missing, follows it if it was moved, raises it to this version if it is older.
 
@@ -59,9 +66,12 @@ class Workspace:
     @classmethod
     def default(cls) -> "Workspace":
         """The folder in FM_GUI_WORKSPACE, else this user's data folder."""
-        from platformdirs import user_data_path
+        return cls(default_root())
 
-        return cls(os.environ.get("FM_GUI_WORKSPACE") or user_data_path("fm_gui", appauthor=False))
+    @property
+    def words(self) -> list[str]:
+        """What a command line must say so that it means this workspace: nothing for the default one."""
+        return [] if default_root().expanduser().resolve() == self.root else ["--workspace", str(self.root)]
 
     @property
     def writable(self) -> bool:
@@ -222,16 +232,16 @@ class Workspace:
 
 
 def read_spec(folder: Path) -> DatasetSpec | None:
-    """What is known of the data set in ``folder``, which names it; None if it is gone or cannot be understood."""
+    """What is known of the data set in ``folder``, which names it; None if it is gone or cannot be read or understood."""
     try:
         return DatasetSpec(**read_json(folder / "dataset.json") | {"name": folder.name})
-    except (FileNotFoundError, ValueError, TypeError):
+    except (FileNotFoundError, PermissionError, ValueError, TypeError):
         return None
 
 
 def _readable(run: Run) -> bool:
-    """False for a run that another process deletes while all are listed, and for one whose config.json is broken."""
+    """False for a run that another process deletes while all are listed, and for one whose config.json is broken or not ours to read."""
     try:
         return bool(run.config.id)
-    except (FileNotFoundError, ValueError, TypeError):
+    except (FileNotFoundError, PermissionError, ValueError, TypeError):
         return False

@@ -22,6 +22,7 @@ from tests.data.added import added
 from tests.processes import mounted, program, python
 from tests.test_cli import run_main
 from tests.test_upkeep import seal, spoil
+from tests.trained import small_runs
 from tests.ui.runs_for_tests import append_points, make_run
 
 
@@ -383,6 +384,27 @@ def test_where_a_workspace_may_go(full, tmp_path):
     refused("copy-not-empty", moving.move, full, tmp_path / "full")
     for place in (full.root, full.root / "new", full.root.parent):
         refused("copy-inside", moving.move, full, place)
+
+
+@pytest.mark.slow
+def test_real_runs_pass_and_work_elsewhere(tmp_path_factory, tmp_path):
+    """What a worker leaves is all that check expects; backed up, moved and led to, the model says the same."""
+    from fm_gui import predict
+
+    def answers(space):
+        return list(predict.load(space.run("sorter")).predict([{"text": "The lamp was broken and slow"}, {"text": "lovely and great"}]))
+
+    workspace = small_runs(tmp_path_factory.getbasetemp())
+    assert upkeep.check(workspace) == []
+    fresh = Workspace(tmp_path / "fresh")
+    assert "runs/sorter" in moving.restore(fresh, moving.back_up(workspace, tmp_path / "b.zip")).brought
+    moving.move(fresh, tmp_path / "新")
+    assert [finding.code for finding in upkeep.check(Workspace(fresh.root))] == ["old-place"]
+    assert answers(Workspace(fresh.root)) == answers(workspace)
+    weights = tmp_path / "新" / "runs" / "sorter" / "model" / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-9])
+    found = [finding for finding in upkeep.check(Workspace(fresh.root)) if finding.code != "old-place"]
+    assert [(finding.code, finding.where) for finding in found] == [("run-weights", "runs/sorter/model")]
 
 
 def test_by_command_line(full, tmp_path, capsys):

@@ -280,6 +280,26 @@ def test_a_run_whose_data_is_gone(workspace, reviews, run):
     assert codes(workspace) == ["run-data-gone"]
 
 
+@pytest.mark.skipif(os.name == "nt" or os.geteuid() != 0, reason="only root can be somebody else for a moment")
+def test_what_another_user_owns_is_not_taken_for_damaged(workspace, reviews, run):
+    added(workspace, "other", "text\none more\nand two\n")
+    closed = {reviews.path / "dataset.json": 0o600, run.path / "model": 0o700}
+    ways = {path: 0o755 for path in workspace.root.parents if not path.stat().st_mode & 0o001}  # pytest's folders are root's alone
+    before = {path: path.stat().st_mode & 0o7777 for path in closed | ways}
+    for path, mode in (closed | ways).items():
+        path.chmod(mode)
+    os.seteuid(65_534)
+    try:
+        assert [spec.name for spec in workspace.datasets()] == ["other"] and [r.id for r in workspace.runs()] == ["first"]
+        found = upkeep.check(workspace)
+    finally:
+        os.seteuid(0)
+        for path, mode in before.items():
+            path.chmod(mode)
+    assert [(finding.code, finding.where, finding.act) for finding in found] == [("no-access", "datasets/reviews", None), ("no-access", "runs/first", None)]
+    assert upkeep.check(workspace) == []
+
+
 # -- leftovers
 
 

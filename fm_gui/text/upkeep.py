@@ -42,6 +42,8 @@ WORDS: dict[str, tuple[str, str]] = {
     "upkeep.run-data-gone.fix": ("Bring the data set back from a back-up; if nobody needs the run, delete it.", "请从备份中恢复该数据集；若不再需要该训练，可将它删除。"),
     "upkeep.run-data-binned": ("Run “{name}”: data set “{data}”, which it learned from, is in the bin. It can be used, but not judged or resumed.", "训练“{name}”：用来学习的数据集“{data}”在回收站中。该训练可以使用，但无法评估或继续。"),
     "upkeep.run-data-binned.fix": ("`fm-gui workspace bin --restore datasets.{data}` brings the data set back.", "用 `fm-gui workspace bin --restore datasets.{data}` 恢复该数据集。"),
+    "upkeep.no-access": ("{path} may not be read by the user that fm_gui runs as.", "运行 fm_gui 的用户无权读取 {path}。"),
+    "upkeep.no-access.fix": ("Give this user the right to read it (its owner can: chmod, or its properties), then check again.", "请让文件的所有者授予读取权限（chmod 或文件属性），再重新检查。"),
     "upkeep.leftovers": ("Halves that a killed program left behind: {count} files or folders, {size}.", "被强制结束的程序留下的半成品：{count} 个文件或文件夹，{size}。"),
     "upkeep.leftovers.fix": ("Deleted: nothing reads them.", "删除：没有任何程序会读取它们。"),
     "upkeep.old-place": ("This workspace was moved here from {path}, where the old files still take {size}.", "此工作区是从 {path} 移来的，旧文件在那里仍占 {size}。"),

@@ -32,7 +32,7 @@ def repair(found: Iterable[Finding]) -> Iterator[tuple[Finding, bool]]:
             continue
         try:
             yield finding, finding.act()
-        except UserError:  # the disk is full, or somebody changes it right now
+        except (UserError, OSError):  # the disk is full or read-only, or somebody changes it right now
             yield finding, False
 
 

@@ -20,7 +20,7 @@ from fm_gui.data.tables import is_whole, open_table
 from fm_gui.errors import UserError
 from fm_gui.files import as_name
 from fm_gui.runs import Run
-from fm_gui.upkeep.finding import Finding
+from fm_gui.upkeep.finding import Finding, shut
 from fm_gui.workspace import read_spec
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ KEPT = (ANSWERS, "files.json", "files")  # what of a data set counts without its
 def check(workspace: "Workspace") -> Iterator[Finding]:
     for folder in sorted((workspace.root / "datasets").glob("*")):
         if folder.is_dir():
-            yield from _check(workspace, folder)
+            yield from list(shut(folder, f"datasets/{folder.name}")) or _check(workspace, folder)
 
 
 def _check(workspace: "Workspace", folder: Path) -> Iterator[Finding]:

@@ -1,7 +1,9 @@
 """What was found in the workspace, as a value that the command line and the tests read alike."""
 
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Literal
 
 from fm_gui.text import say
@@ -42,3 +44,15 @@ class Finding:
             "repairable": self.act is not None,
             "values": self.values,
         }
+
+
+def shut(folder: Path, where: str) -> Iterator[Finding]:
+    """One finding if something in ``folder`` may not be read by this user: that is no damage, and nothing is to be repaired."""
+    for path in (folder, *sorted(folder.rglob("*"))):
+        try:
+            os.listdir(path) if path.is_dir() else open(path, "rb").close()
+        except PermissionError:
+            yield Finding("no-access", "serious", where, {"path": str(path)})
+            return
+        except OSError:  # gone meanwhile, or a disk that fails: its own check says so
+            continue

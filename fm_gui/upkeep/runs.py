@@ -12,7 +12,7 @@ from fm_gui import layout, processes
 from fm_gui.data.dataset import Dataset
 from fm_gui.files import bring_back, damaged, read_json, write_json, write_text
 from fm_gui.runs import Run, Status
-from fm_gui.upkeep.finding import Finding
+from fm_gui.upkeep.finding import Finding, shut
 
 if TYPE_CHECKING:
     from fm_gui.workspace import Workspace
@@ -24,7 +24,7 @@ ASIDE = {"checkpoint": "checkpoint.previous", "best": ".best.old", "model": ".mo
 def check(workspace: "Workspace") -> Iterator[Finding]:
     for folder in sorted((workspace.root / "runs").glob("*")):
         if folder.is_dir():
-            yield from _check(workspace, folder)
+            yield from list(shut(folder, f"runs/{folder.name}")) or _check(workspace, folder)
 
 
 def _check(workspace: "Workspace", folder: Path) -> Iterator[Finding]:

@@ -9,8 +9,10 @@ import random
 import shutil
 import signal
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 
+import httpx
 import pytest
 
 from fm_gui import labelling, processes, upkeep
@@ -27,6 +29,7 @@ from fm_gui.workspace import Workspace
 from tests.data.added import added
 from tests.processes import Acts, mounted, python
 from tests.ui.runs_for_tests import make_run
+from tests.ui.serving import serving
 
 ROWS = 20_000
 TABLE = "text,label\n" + "".join(f"Text Number {n} of many,{'ab'[n % 2]}\n" for n in range(ROWS))
@@ -196,6 +199,44 @@ def test_a_program_killed_while_it_starts_a_run(full, monkeypatch):
 @pytest.mark.timeout(1800)
 def test_programs_killed_while_they_start_a_run(full, monkeypatch):
     assert kill_launchers(full, full.new_run(full.run("first").config, "mine"), 60, monkeypatch) > 20
+
+
+@pytest.mark.long
+@pytest.mark.timeout(1200)
+def test_a_page_killed_during_an_upload_and_while_it_adds(tmp_path):
+    """The real page, killed at random moments; started again, the same upload and the same sample work."""
+    dice, half = random.Random(5), TABLE.encode() * 8
+
+    def slowly(client):
+        def body():
+            yield b'--b\r\nContent-Disposition: form-data; name="files"; filename="my data.csv"\r\nContent-Type: text/csv\r\n\r\n'
+            for start in range(0, len(half), 1 << 16):
+                time.sleep(0.02)
+                yield half[start : start + (1 << 16)]
+            yield b"\r\n--b--\r\n"
+
+        return client.post("gradio_api/upload", content=body(), headers={"content-type": "multipart/form-data; boundary=b"})
+
+    def sample(client):
+        event = client.post("gradio_api/call/add_sample", json={"data": ["tickets"]}).json()["event_id"]
+        return client.get(f"gradio_api/call/add_sample/{event}")
+
+    for act in (slowly, sample):
+        for last in (False, False, True):
+            with serving(tmp_path) as server, httpx.Client(base_url=server.url, timeout=120) as client, ThreadPoolExecutor(1) as pool:
+                asked = pool.submit(act, client)
+                if last:
+                    assert asked.result(120).status_code == 200
+                else:
+                    time.sleep(dice.uniform(0.05, 1.0))
+                    server.process.kill()
+                    with suppress(httpx.TransportError):
+                        asked.result(120)
+                workspace = Workspace(server.workspace.root)
+                assert damage(workspace) == []
+                assert {spec.rows for spec in workspace.datasets()} <= {3_000}
+    list(upkeep.repair(upkeep.check(workspace)))
+    assert upkeep.check(workspace) == [] and workspace.datasets()
 
 
 # -- at once
