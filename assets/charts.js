@@ -79,6 +79,7 @@
   const unpack = (text, Kind) => { const raw = atob(text), bytes = new Uint8Array(raw.length); for (let i = 0; i < raw.length; i++) bytes[i] = raw.charCodeAt(i); return new Kind(bytes.buffer); };
   const short = (value) => (value === undefined || value === null ? "–" : Math.abs(value) >= 1000 ? Math.round(value).toLocaleString("en-US")
     : value !== 0 && Math.abs(value) < 0.001 ? value.toExponential(1) : String(Number(value.toPrecision(3))));
+  const SHARE = { range: [0, 1.04], autorange: false }; // of a score between 0 and 1; the line at 1 is not cut
   // an exponential mean that starts unbiased
   function smooth(y, weight) {
     if (!weight) return y;
@@ -89,7 +90,7 @@
   window.fm.liveCharts = (at, server) => {
     const runs = new Map(); // id -> {cursor, curves: key -> {x, y, last}, best}
     const drawn = new Map(); // panel id -> its elements
-    const view = { smooth: 0, log: false, panels: [] };
+    const view = { smooth: 0, log: false, panels: [], revision: 0 };
     let order = [], dirty = false; // dirty: something came that is not drawn yet
     const wanted = () => [window.fm.param("run"), ...window.fm.param("with").split(",")].filter((id, index, all) => id && all.indexOf(id) === index).slice(0, 7);
 
@@ -187,6 +188,7 @@
 
     async function draw() {
       const Plotly = await plotly();
+      view.revision += 1; // curves grow in place, and Plotly looks at the same arrays again only for a new number
       for (const panel of view.panels) {
         const parts = drawn.get(panel.id);
         const focus = runs.get(order[0])?.curves, main = panel.curves.findLast(({ key }) => focus?.get(key)?.last);
@@ -194,10 +196,10 @@
         if (parts.fold?.open) parts.body.replaceChildren(valuesTable());
         const many = order.length > 1;
         await Plotly.react(parts.plot, traces(panel), layout({
-          uirevision: order.join(), hovermode: "x unified", showlegend: Boolean(panel.large), legend: { orientation: "h", x: 0, y: 1.02, yanchor: "bottom", font: { size: 12 }, bgcolor: "rgba(0,0,0,0)" },
+          datarevision: view.revision, uirevision: order.join(), hovermode: "x unified", showlegend: Boolean(panel.large), legend: { orientation: "h", x: 0, y: 1.02, yanchor: "bottom", font: { size: 12 }, bgcolor: "rgba(0,0,0,0)" },
           margin: panel.large ? { l: 52, r: 12, t: many ? 44 : 30, b: 40 } : { l: 44, r: 12, t: 6, b: 28 },
           xaxis: { title: panel.large ? { text: word("chart.step"), font: { size: 12 } } : undefined, rangemode: "tozero", nticks: panel.large ? 10 : 4, uirevision: order.join() },
-          yaxis: { exponentformat: "e", type: panel.large && view.log ? "log" : "linear", nticks: panel.large ? 7 : 4, uirevision: `${order.join()}${panel.large && view.log}` },
+          yaxis: { exponentformat: "e", type: panel.large && view.log ? "log" : "linear", nticks: panel.large ? 7 : 4, ...(panel.share ? SHARE : {}), uirevision: `${order.join()}${panel.large && view.log}` },
         }), CONFIG());
       }
     }

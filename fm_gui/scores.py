@@ -9,6 +9,7 @@ from fm_gui.text import say
 
 Z = 1.96  # 95 of 100
 WIDE = 0.1  # an interval wider than this is said to be wide
+SHARES = ("accuracy", "macro_f1", "precision", "recall", "f1")  # from 0 to 1, and read against these ends
 
 
 @dataclass(frozen=True)

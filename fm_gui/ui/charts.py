@@ -9,6 +9,7 @@ from typing import Any
 
 import gradio as gr
 
+from fm_gui.scores import SHARES
 from fm_gui.tasks import get_task
 from fm_gui.text import say, table
 from fm_gui.ui import live, series
@@ -111,7 +112,7 @@ def panels(keys: list[str], metrics: list[str], lang: str) -> list[JSON]:
     for name in sorted(scored, key=lambda name: name not in metrics)[:2]:
         title = say(f"metric.{name}", lang) if f"metric.{name}" in table() else name
         term = name if f"term.{name}" in table() else "validation"
-        drawn.append({"id": name, "title": title, "term": term, "curves": [curve(f"validation/{name}", "chart.validation")]})
+        drawn.append({"id": name, "title": title, "term": term, "share": name in SHARES, "curves": [curve(f"validation/{name}", "chart.validation")]})
     speed = next((key for key in _SPEEDS if key in keys), "")
     for key, term in (("learning_rate", "learning_rate"), ("grad_norm", "grad_norm"), (speed, ""), ("memory_mb", "")):
         if key in keys:

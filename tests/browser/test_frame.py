@@ -49,6 +49,24 @@ def test_zoom_and_hidden_lines_outlive_new_points(person: Person, fm_app, poet):
     assert person.complaints == []
 
 
+AXES = "() => Object.fromEntries([...document.querySelectorAll('.fm-chart:not(.fm-chart-large)')].map(c => [c.querySelector('.fm-chart-title').firstChild.textContent, [c.querySelector('.fm-plot')._fullLayout.xaxis.range[1], c.querySelector('.fm-plot')._fullLayout.yaxis.range]]))"
+
+
+def test_small_charts_grow_with_their_run_and_keep_their_zoom(person: Person, fm_app):
+    run = make_run(fm_app.workspace, "poet", step=100)
+    page = person.page
+    open_watch(person, fm_app)
+    page.locator(".fm-chart-title", has_text="Learning rate").wait_for()
+    before = page.evaluate(AXES)
+    page.evaluate("() => Plotly.relayout([...document.querySelectorAll('.fm-chart')].find(c => c.textContent.startsWith('Gradient norm')).querySelector('.fm-plot'), {'xaxis.range': [10, 60]})")
+    append_points(run.path / "metrics.jsonl", 101, 400)
+    page.wait_for_function(f"() => ({AXES})()['Learning rate'][0] >= 400")
+    after = page.evaluate(AXES)
+    assert before["Learning rate"][0] < 120 and after["Macro-F1"][0] >= 400 and after["Gradient norm"][0] == 60
+    assert after["Macro-F1"][1] == after["Accuracy"][1] == [0, 1.04]  # a score is read against its ends
+    assert person.complaints == []
+
+
 def test_address_holds_tab_and_run_through_reload_and_back(person: Person, fm_app, poet):
     page = person.page
     make_run(fm_app.workspace, "sorter", "done", step=1000)
