@@ -242,6 +242,18 @@ def test_two_windows_lose_nothing(data):
     assert again(data).column("label")[:12] == [f"mine {row}" for row in range(12)]
 
 
+def test_an_answer_is_to_the_text_that_was_seen(data):
+    """What another window changed meanwhile matters only if the row holds another text now."""
+    from fm_gui.config import SplitSpec
+
+    seen = again(data)
+    again(data).set_split(SplitSpec(test=0.3))
+    give(seen, 3, "good")
+    changed = history.apply(again(data), [StepSpec(step="case", settings={"to": "upper"})])
+    refused("dataset-moved-on", give, seen, 4, "bad")
+    assert list(answers(changed).values()) == ["good"] and take_over(changed).column("label")[3] == "good"
+
+
 def test_doubtful_rows_first(data, monkeypatch):
     """Ranked by the margin between the two likeliest classes; the run's classes are offered as labels too."""
     sure = {f"text number {n}": 0.5 + n / 30 for n in range(12)}
