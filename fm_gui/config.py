@@ -74,7 +74,7 @@ class TrainSettings(Settings):
     eval_every: int = setting(0, "Check every (steps)", "How often the held-back rows are scored; more often shows more but costs time; 0 means about 12 times a run.", ge=0, le=10_000_000)
     keep_best: bool = setting(True, "Keep the best", "The finished model is the one that scored best on the held-back rows, not the last one.")
     precision: Literal["auto", "fp32", "bf16"] = setting("auto", "Precision", "bf16 halves memory and is faster where the device has fast bf16; auto measures it.")
-    device: str = setting("auto", "Device", "Where to train: auto takes the first GPU that works, else the CPU; or cpu, cuda:0, cuda:1, mps.")
+    device: str = setting("auto", "Device", "Where to train: auto takes a GPU that is free, or the CPU if there is none; or cpu, cuda:0, mps, or several with commas between.")
     processes: int = setting(1, "Processes", "How many processes train together, one on each GPU (or each taking a share of the CPU); the result is the same, sooner.", ge=1, le=64)
     shard: bool = setting(False, "Shard the model", "With several processes, each keeps only its share of the weights (FSDP): for models too large for one GPU, at the price of more traffic.")
     activation_checkpointing: bool = setting(False, "Activation checkpointing", "Computes parts of a step twice instead of keeping them: needs much less memory, takes about a third longer, same result.")

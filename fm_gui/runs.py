@@ -18,7 +18,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel
 
-from fm_gui import demo, processes
+from fm_gui import demo, machine, processes
 from fm_gui.config import RunConfig, TrainSettings, parse
 from fm_gui.errors import UserError
 from fm_gui.files import kept_json, read_json, read_lines, stamp_of, write_json
@@ -267,6 +267,8 @@ class Run:
         fresh = {"state": "queued", "before": None, "error": None, "heartbeat": time.time(), "host": "", "devices": [], "waiting_for": 0, "needs_room": 0}
         write_json(self.path / "status.json", status.model_copy(update=fresh).model_dump())
         environment = dict(os.environ, PYTHONUNBUFFERED="1", PYTHONUTF8="1")
+        if (count := self.config.train.processes) > 1:  # torchrun would give each one thread
+            environment.setdefault("OMP_NUM_THREADS", str(max(1, machine.cores() // count)))
         with open(self.path / "log.txt", "ab") as log:
             worker = subprocess.Popen(
                 worker_command(self), stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, start_new_session=True,

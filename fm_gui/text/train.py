@@ -46,6 +46,8 @@ WORDS: dict[str, tuple[str, str]] = {
     "error.train-minutes": ("No time is given. Write how many minutes training may take, or choose Quick, Balanced or Best.", "还没有给出时间。请填写训练可用多少分钟，或选择快速、均衡、最佳。"),
     # advanced
     "train.advanced": ("Advanced settings", "高级设置"),
+    "train.device.auto": ("auto: a free GPU, or the CPU", "auto：空闲的 GPU，没有则用 CPU"),
+    "train.device.all": ("all {count} GPUs together", "{count} 块 GPU 一起"),
     "train.name": ("Name of this run", "这次训练的名称"),
     "train.name.help": ("Empty: named after the data set.", "留空则按数据集命名。"),
     "train.tokenizer": ("How text is cut into pieces (tokenizer)", "文字怎样切成小块（分词器）"),

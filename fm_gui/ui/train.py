@@ -108,8 +108,14 @@ def _advanced() -> dict:
             with gr.Column(visible=False) as parts[f"options-{task.name}"]:
                 form = build_form(task.Options, prefix=f"train-option-{task.name}")
                 parts |= {f"option-{task.name}-{name}": component for name, component in zip(form.names, form.components, strict=True)}
-        form = build_form(TrainSettings, prefix="train-setting", without=("preset", "minutes"))
+        form = build_form(TrainSettings, prefix="train-setting", without=("preset", "minutes", "device"))
         parts |= {f"train-{name}": component for name, component in zip(form.names, form.components, strict=True)}
+        parts["train-device"] = free_choice(
+            gr.Dropdown(
+                ["auto", "cpu"], value="auto", label=word("setting.device"), info=word("setting.device.help"), allow_custom_value=True,
+                interactive=True, elem_id="train-setting-device",
+            )
+        )  # fmt: skip
     with gr.Accordion(word("train.tokenizer"), open=False, elem_id="train-tokenizer", elem_classes="fm-fold"):
         gr.Markdown(word("train.tokenizer.about"), elem_classes="fm-muted")
         parts["vocab-size"] = gr.Number(
@@ -185,6 +191,7 @@ def _events(workspace: Workspace, blocks: gr.Blocks, tab: gr.Tab, asked: list, p
     )
     parts["other"].input(answer(train_acts.change), values, shown, trigger_mode="always_last", **here)
     parts["size"].change(answer(train_acts.resize), values, shown, trigger_mode="always_last", **here)
+    parts["train-device"].input(answer(train_acts.pick_device), [parts["train-device"]], shown, **here)
     plain = [parts[name] for name in NAMES if name.startswith(("train-", "option-"))] + [parts["minutes"], parts["vocab-size"]]
     gr.on(
         [component.input for component in plain], None, None, [parts["plan-now"]], js="() => String(Date.now())", api_visibility="private"

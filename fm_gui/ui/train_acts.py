@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import gradio as gr
 
-from fm_gui import plan
+from fm_gui import machine, plan
 from fm_gui.data.dataset import Dataset
 from fm_gui.models import tokenizers
 from fm_gui.tasks import TASKS, get_task
@@ -25,11 +25,25 @@ def show(workspace: Workspace, lang: str, asked_data: str | None, asked_run: str
     """The whole tab: what the address asks for, else what was chosen before; ``prefilled`` is the run shown already."""
     if asked_run and asked_run != prefilled:
         choice = train_choice.from_run(workspace, asked_run)
-        return _view(workspace, lang, choice, filled_before=None if choice.train else {}) | {"prefilled": asked_run}
+        return _with_devices(_view(workspace, lang, choice, filled_before=None if choice.train else {}), lang) | {"prefilled": asked_run}
     choice = train_choice.read(args)
     if asked_data:
         choice = replace(choice, data=asked_data)
-    return choose(workspace, lang, choice) | {"prefilled": asked_run or ""}
+    return _with_devices(choose(workspace, lang, choice), lang) | {"prefilled": asked_run or ""}
+
+
+def _with_devices(view: View, lang: str) -> View:
+    """``view`` with the devices of this machine to choose from."""
+    if not view["main"]["visible"]:  # asking costs the import of torch
+        return view
+    shown = {"value": view["train-device"]} if "train-device" in view else {}
+    return view | {"train-device": gr.update(choices=train_view.device_choices(machine.devices(), lang), **shown)}
+
+
+def pick_device(workspace: Workspace, lang: str, device: str | None) -> View:
+    """After devices were chosen: a process for each GPU."""
+    gpus = [name for name in (device or "").split(",") if name.strip() not in ("", "auto", "cpu")]
+    return {"train-processes": max(1, len(gpus))}
 
 
 def change(workspace: Workspace, lang: str, *args) -> View:

@@ -70,7 +70,7 @@ def read(args) -> Choice:
         preset=values["preset"] or "balanced",
         minutes=values["minutes"],
         filled=json.loads(values["filled"] or "{}"),
-        train=form_values(TrainSettings, TRAIN_FIELDS, [values[f"train-{name}"] for name in TRAIN_FIELDS]),
+        train=form_values(TrainSettings, TRAIN_FIELDS, [values[f"train-{name}"] for name in TRAIN_FIELDS]) | {"device": values["train-device"] or "auto"},
         options={
             task.name: form_values(
                 task.Options, OPTION_FIELDS[task.name], [values[f"option-{task.name}-{name}"] for name in OPTION_FIELDS[task.name]]

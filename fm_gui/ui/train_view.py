@@ -1,9 +1,11 @@
 """What the Train tab shows: the choices with their words, and what will happen."""
 
 import re
+from collections.abc import Iterable
 
 from fm_gui import tasks
 from fm_gui.config import DatasetSpec
+from fm_gui.machine import Device
 from fm_gui.models import hub
 from fm_gui.models.catalog import architectures_for, short
 from fm_gui.plan import Plan
@@ -64,6 +66,14 @@ def architecture_choices(choice: Choice, lang: str) -> list[tuple[str, str]]:
 def architecture_about(choice: Choice, lang: str) -> str:
     """What the chosen kind of network is."""
     return say(f"architecture.{choice.architecture}.about", lang)
+
+
+def device_choices(devices: Iterable[Device], lang: str) -> list[tuple[str, str]]:
+    """(what is shown, value) of the devices a run may use; several GPUs may also work on it together."""
+    usable = [device for device in devices if device.problem is None]
+    gpus = [device.name for device in usable if device.name != "cpu"]
+    together = [(say("train.device.all", lang, count=len(gpus)), ",".join(gpus))] if len(gpus) > 1 else []
+    return [(say("train.device.auto", lang), "auto"), *together, *((f"{device.name}: {device.title}", device.name) for device in usable)]
 
 
 def size_line(workspace: Workspace, choice: Choice, lang: str) -> str:

@@ -9,8 +9,9 @@ from fm_gui import plan
 from fm_gui.data.adding import add_dataset
 from fm_gui.data.dataset import Dataset
 from fm_gui.errors import UserError
+from fm_gui.machine import Device
 from fm_gui.tasks import TASKS
-from fm_gui.ui import train, train_acts, train_choice
+from fm_gui.ui import train, train_acts, train_choice, train_view
 from fm_gui.ui.train_choice import NAMES, OPTION_FIELDS, SIZES, TRAIN_FIELDS
 
 WORDS = ["kind", "quick", "bright", "warm", "cold", "slow", "dull", "noisy", "fresh", "stale"]
@@ -246,3 +247,20 @@ def test_settled_values_survive_the_browser(workspace, reviews):
     values, _ = opened(workspace, data=reviews)
     assert json.loads(values["filled"]).keys() == {"train", "options"}
     assert args(json.loads(json.dumps(values))) == args(values)
+
+
+def test_several_gpus_can_be_chosen_to_work_together(workspace, reviews):
+    gpus = [Device("cuda:0", "H100", 80), Device("cuda:1", "H100", 80), Device("cuda:2", "old", 8, ("machine.kernel-wrong", {"device": "old"}))]
+    choices = dict(train_view.device_choices([*gpus, Device("cpu", "a CPU", 16)], "en"))
+    assert choices == {"auto: a free GPU, or the CPU": "auto", "all 2 GPUs together": "cuda:0,cuda:1", "cuda:0: H100": "cuda:0", "cuda:1: H100": "cuda:1", "cpu: a CPU": "cpu"}
+    assert "all" not in " ".join(dict(train_view.device_choices(gpus[:1], "en")))
+    for device, processes in (("cuda:0,cuda:1", 2), ("cuda:1", 1), ("auto", 1), ("cpu", 1), (None, 1)):
+        assert train_acts.pick_device(workspace, "en", device) == {"train-processes": processes}
+
+
+def test_this_machines_devices_are_offered_and_the_chosen_one_is_used(workspace, reviews):
+    values, view = opened(workspace, data=reviews)
+    assert "cpu" in [value for _, value in view["train-device"]["choices"]] and values["train-device"] == "auto"
+    values |= {"train-device": "cpu", "train-processes": 2}
+    train_settings = train_choice.config_of(workspace, train_choice.read(args(values))).train
+    assert (train_settings.device, train_settings.processes) == ("cpu", 2)
