@@ -6,6 +6,7 @@ together must: they wait with torch at hand). Of these the first takes the devic
 
 import json
 import os
+import signal
 import socket
 import time
 from dataclasses import dataclass
@@ -41,6 +42,9 @@ def take(run: Run) -> Turn | None:
     """
     if int(os.environ.get("WORLD_SIZE", 1)) == 1:
         return _take(run)
+    # until the first has its turn the others are not at the run: that one of them is ended (as torchrun does when the first
+    # finds another worker there) must not stop it
+    handler = signal.signal(signal.SIGTERM, signal.SIG_DFL) if int(os.environ["RANK"]) else None
     from fm_gui.train.ranks import Ranks
 
     # by their own store and not by the run's status, which may still be of an earlier start
@@ -51,6 +55,8 @@ def take(run: Run) -> Turn | None:
         return mine[0].devices if mine else []
 
     devices = ranks.share(take_for_all)
+    if handler:
+        signal.signal(signal.SIGTERM, handler)
     return mine[0] if mine else Turn(devices, []) if devices else None
 
 

@@ -2,6 +2,8 @@
 
 import os
 import signal
+import subprocess
+import sys
 
 import psutil
 import pytest
@@ -9,6 +11,7 @@ import torch
 
 from fm_gui import plan, processes
 from fm_gui.files import read_json
+from fm_gui.launch import Elsewhere, script
 from fm_gui.runs import Run
 from fm_gui.tasks import TASKS
 from fm_gui.train import loop
@@ -171,3 +174,19 @@ def test_stop_is_heard_by_all_while_they_wait(workspace):
     first.stop()
     assert third.wait(400).state == "done", third.log_tail()
     assert first.status().state == "stopped"
+
+
+@pytest.mark.long
+@pytest.mark.timeout(600)
+def test_a_second_start_of_a_run_at_work_is_refused_and_does_it_no_harm(workspace, tmp_path):
+    run = plan.make(workspace, toy_config(workspace, "text-classification", **ALIKE | {"max_steps": 5000}), "busy")
+    file = tmp_path / "start.sh"
+    file.write_text(script(run, "torchrun", Elsewhere(processes=2, python=sys.executable)), encoding="utf-8")
+    run.resume()
+    at_step(run, 1)
+    assert subprocess.run(["bash", str(file)], timeout=200).returncode != 0
+    assert "still working" in run.log_tail()
+    at = run.status().step
+    at_step(run, at + 2)
+    run.stop()
+    assert run.wait(120).state == "stopped"
