@@ -125,18 +125,19 @@ def _work(folder: Path, tell: Callable[[float, str], None]) -> int:
                     break
             time.sleep(0.2)
     finally:
-        end(process)
-    return process.wait()
+        status = end(process)
+    return status
 
 
-def end(process: subprocess.Popen) -> None:
-    """Kill a process that leads a session, and its children; nothing if they are gone."""
+def end(process: subprocess.Popen) -> int:
+    """Kill a process that leads a session, and its children, if they are not gone; returns its exit status."""
     if os.name == "posix":
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
     else:
         process.kill()
     process.stdin.close()
+    return process.wait()
 
 
 def _progress(folder: Path) -> tuple[float, str]:
@@ -170,7 +171,7 @@ def conclude(workspace: Workspace, config: RunConfig, planned: planning.Plan, fo
         step, check = found.get("compiled_step", found["seconds_per_step"]), found["seconds_per_check"]
         found |= {"seconds_per_step": step, "start_seconds": found["start_seconds"] + found.get("compile_seconds", 0.0)}
         steps = steps or planning.fitting_steps(train, step, check, planning.steps_of(train, planned.steps_per_epoch))
-        checks = planning.checks_of(steps, planning.check_every(train, steps, planned.steps_per_epoch))
+        checks = planning.checks_of(steps, planning.check_every(train, steps, planned.steps_per_epoch, step, check))
         mid = found["launch_seconds"] + found["start_seconds"] + steps * step + checks * check + found["evaluation_seconds"]
         half = max(0.1, 2 * found["spread"])  # twice the standard error of the mean; never surer than a tenth
         seconds = Range(low=mid * (1 - half / (1 + half)), mid=mid, high=mid * (1 + half))

@@ -58,8 +58,11 @@ def settled(workspace: Workspace, lang: str) -> View:
 
 def _measured(workspace: Workspace, lang: str, choice: Choice) -> Iterator[View]:
     config = train_choice.config_of(workspace, choice)
-    for share, key, seconds in Job(lambda tell: preflight.measure(workspace, config, tell), "preflight.doing.data"):
-        yield {"measuring": bar(share, key, seconds, lang), "measure": gr.update(visible=False), "measure-stop": gr.update(visible=True)}
+    job = Job(lambda tell: preflight.measure(workspace, config, tell), "preflight.doing.data", every=0.5)
+    # told once: a button that is made anew with every sign of progress cannot be clicked
+    yield {"measure": gr.update(visible=False), "measure-stop": gr.update(visible=True)}
+    for share, key, seconds in job:
+        yield {"measuring": bar(share, key, seconds, lang)}
     yield settled(workspace, lang) | {"plan-now": str(time.monotonic_ns())}
 
 
@@ -147,8 +150,8 @@ def build() -> dict[str, gr.components.Component]:
     parts: dict = {"measured": gr.HTML(elem_id="train-measured", js_on_load=CLICKED)}
     with gr.Row(elem_classes="train-measuring", equal_height=True):
         parts["measuring"] = gr.HTML(elem_id="train-measuring", min_width=160)
+        parts["measure"] = gr.Button(word("preflight.measure"), size="sm", interactive=False, elem_id="train-measure", scale=0, min_width=190)
         parts["measure-stop"] = gr.Button(word("preflight.stop"), size="sm", visible=False, elem_id="train-measure-stop", scale=0, min_width=120)
-    parts["measure"] = gr.Button(word("preflight.measure"), size="sm", interactive=False, elem_id="train-measure")
     return parts
 
 
