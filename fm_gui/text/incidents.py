@@ -11,8 +11,11 @@ WORDS: dict[str, tuple[str, str]] = {
     "incident.loss-high": ("The loss jumped before step {step:,} and did not come down again. It went back to the saved step {back:,} and goes on with half the learning rate ({rate}).", "第 {step:,} 步之前损失突然升高且没有回落。已退回到保存的第 {back:,} 步，并以一半的学习率（{rate}）继续。"),
     "incident.loss-spike": ("The loss jumped at step {step:,}, from about {before} to {now}. Nothing was changed: most jumps heal by themselves. If it stays high, it goes back to a saved step.", "第 {step:,} 步损失从约 {before} 跳到 {now}。未作改动：多数跳变会自行恢复。若一直偏高，会退回到保存的步。"),
     "incident.loss-zero": ("The loss has been exactly 0 for {points} points in a row at step {step:,}: everything is known by heart, or there is nothing to predict. Look at the examples on the Train page.", "到第 {step:,} 步，损失连续 {points} 个点都是 0：要么已全部背下，要么没有可预测的内容。请查看“训练”页的示例。"),
+    # time
+    "incident.few-steps": ("A step takes about {seconds} s here, so only {steps:,} fit the {minutes:g} minutes: too few to learn much. Give it more minutes, or choose a smaller model, a shorter text or a smaller batch.", "这里每一步约需 {seconds} 秒，{minutes:g} 分钟内只够 {steps:,} 步，学不到多少。请给更多时间，或选更小的模型、更短的文本、更小的批。"),
     # device and program
     "incident.device-error": ("The device reported an error that only a fresh process can clear ({reason}). The process was started again and goes on from the saved step {back:,}.", "设备报告了只有重启进程才能清除的错误（{reason}）。进程已重新启动，从保存的第 {back:,} 步继续。"),
+    "incident.loader-again": ("The thread that prepares the next batches ended on an error at step {step:,} ({reason}). It was started again; nothing is lost.", "准备下一批数据的线程在第 {step:,} 步出错结束（{reason}）。已重新启动，没有丢失任何内容。"),
     "incident.compile-failed": ("Compiling the model did not work here ({reason}). It goes on without: the same result, somewhat slower.", "在这里编译模型失败（{reason}）。将不编译继续：结果相同，稍慢一些。"),
     # disk and files
     "incident.disk-full": ("The disk of {folder} is full at step {step:,}: {needed:,} MB more are needed. Training waits and goes on by itself when there is room.", "第 {step:,} 步时 {folder} 所在磁盘已满：还需要 {needed:,} MB。训练会等待，有空间后自动继续。"),

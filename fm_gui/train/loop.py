@@ -145,6 +145,7 @@ class _Loop:
     def __init__(self, job: Job, state: LoopState, report: Report, saver: Saver, eval_every: int):
         self.job, self.state, self.report, self.saver, self.eval_every = job, state, report, saver, eval_every
         self.proven = False  # whether a step was taken since the start
+        self.loader_ended: int | None = None  # the step for which batches could not be made ready
         backoff.apply(job, state)
         self.begin()
 
@@ -196,7 +197,7 @@ class _Loop:
     def step(self) -> None:
         """One step, or, if memory runs out, a change that makes the next try smaller."""
         job, state = self.job, self.state
-        step = next(self.steps)
+        step = self.next_step()
         set_rate(job.optimizers, state.rate_scale * rate(state.step, state.steps, job.config.train))
         summed = self.attempt(partial(gradients, job, step))
         if job.ranks.any(summed is None):
@@ -216,6 +217,18 @@ class _Loop:
         state.seconds = self.clock.total()
         state.check_due = state.step % self.eval_every == 0 or state.step == state.steps
         self.heed(step, *_tell(job, state, step, *done, self.clock, self.report))
+
+    def next_step(self) -> Step:
+        """The next step's batches; if the thread that makes them ready ends on an error, another begins in its place, once a step."""
+        try:
+            return next(self.steps)
+        except (OSError, RuntimeError, MemoryError) as problem:
+            if self.loader_ended == self.state.step:
+                raise
+            self.report.incident("loader-again", step=self.state.step, reason=backoff.first_line(problem))
+        self.loader_ended = self.state.step
+        self.steps = steps_from(self.job, self.state.step)
+        return self.next_step()
 
     def attempt(self, work: Callable[[], Any]) -> Any:
         """What ``work`` gives; None if memory ran out, or if it was compiled and that does not work here."""

@@ -87,7 +87,7 @@ def test_done_is_not_said_of_a_model_that_is_not_what_was_trained(workspace):
 def test_a_loader_that_dies_is_told_and_nothing_waits_for_it(workspace):
     run = run_with(workspace, "loader_dies")
     status = run.status()
-    assert status.state == "failed" and "the data went away" in status.error["sentence"]
+    assert status.state == "failed" and "the data went away" in status.error["sentence"] and incidents(run) == ["loader-again"]
     run.resume()
     assert run.wait(240).state == "done" and steps_told(run) == list(range(1, STEPS + 1))
 

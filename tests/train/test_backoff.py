@@ -2,6 +2,7 @@
 
 import math
 import random
+import threading
 
 import pytest
 import torch
@@ -156,6 +157,21 @@ def test_a_resumed_run_remembers_that_it_went_back(workspace, monkeypatch):
 
     again = load_newest(job.run.path / "checkpoint", job.model, job.optimizers, Report(job.run))
     assert (again.rollbacks, again.rate_scale) == (state.rollbacks, state.rate_scale) == (1, 0.5)
+
+
+def test_a_loader_that_dies_once_is_replaced(workspace, monkeypatch):
+    whole, report = toy_job(workspace, "masked-lm", "whole")
+    trained(whole, report)
+    job, report = toy_job(workspace, "masked-lm", "faulty")
+    calls = []
+
+    def fails(*_):
+        calls.append(threading.current_thread() is not threading.main_thread())
+        return OSError(5, "Input/output error") if calls[-1] and sum(calls) == 4 else None
+
+    Faulty(monkeypatch, job, "collate", fails)
+    trained(job, report)
+    assert curve(job.run) == curve(whole.run) and incidents(job.run) == ["loader-again"]
 
 
 def noisy(level: float, spread: float, count: int, seed: int = 0) -> list[float]:

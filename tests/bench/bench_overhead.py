@@ -1,0 +1,76 @@
+"""What does it cost that nothing is lost? The loop with curve, heartbeat and checkpoints against its steps alone: ``python -m tests.bench.bench_overhead``.
+
+The same steps of the same run in one process, in turns (A B A B ...); checks of the validation part are left out of both. Two cases: a
+small GPT, whose steps are so short that telling of them weighs most, and MiniLM, whose checkpoints are large for its steps.
+"""
+
+import argparse
+import json
+import statistics
+import tempfile
+import time
+from pathlib import Path
+
+from fm_gui.train import loop
+from fm_gui.train.checkpoint import LoopState
+from fm_gui.workspace import Workspace
+from tests.train.jobs import toy_job
+
+CASES = {
+    "GPT of 1M parameters": ("causal-lm", {"batch_size": 16}),
+    "MiniLM, 22M parameters": ("text-classification", {"start": "minilm", "batch_size": 16}),
+}
+
+
+def bare(job, steps: int) -> float:
+    """Seconds of ``steps`` steps and nothing else."""
+    batches = loop.steps_from(job, 0)
+    begin = time.perf_counter()
+    try:
+        for _ in range(steps):
+            loop.take_step(job, next(batches))
+    finally:
+        batches.close()
+    return time.perf_counter() - begin
+
+
+def told(job, report, steps: int) -> float:
+    """Seconds of the same with everything that a run writes."""
+    begin = time.perf_counter()
+    loop.train(job, LoopState(steps=steps), report, steps + 1)
+    return time.perf_counter() - begin
+
+
+def without_checks(job, state, report, saver) -> None:
+    state.check_due = False
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seconds", type=float, default=90.0, help="of one turn")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--quick", action="store_true", help="two short rounds, under two minutes")
+    parser.add_argument("--json", action="store_true")
+    options = parser.parse_args()
+    seconds, rounds = (10.0, 2) if options.quick else (options.seconds, options.rounds)
+    loop.check = without_checks
+    rows = []
+    with tempfile.TemporaryDirectory() as folder:
+        for name, (task, settings) in CASES.items():
+            job, report = toy_job(Workspace(Path(folder) / task), task, **settings)
+            steps = max(10, round(seconds / (bare(job, 6) / 6)))
+            ratios = []
+            for _ in range(rounds):
+                alone = bare(job, steps)
+                ratios.append(told(job, report, steps) / alone)
+                report.rewind(0, True)
+            rows.append({"case": name, "steps": steps, "overhead": statistics.median(ratios) - 1, "spread": [min(ratios) - 1, max(ratios) - 1]})
+    if options.json:
+        return print(json.dumps({"ratio": 1 + max(row["overhead"] for row in rows), "rows": rows}))
+    for row in rows:
+        low, high = row["spread"]
+        print(f"{row['case']:<26}{row['steps']:>6} steps   overhead {row['overhead']:+.1%}   ({low:+.1%} to {high:+.1%})")
+
+
+if __name__ == "__main__":
+    main()
