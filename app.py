@@ -201,7 +201,9 @@ def prepare_demo(workspace: Workspace, people: People) -> tuple[list, Any, Calla
     layers = [
         Middleware(Door, guard=Guard(people)),
         Middleware(Visitor, visitors=visitors, owners=owners),
-        Middleware(Uploads, ledger=Ledger(workspace.root / "cache" / "uploads.json"), quota=lambda scope: most, arrived=owners.arrived),
+        Middleware(
+            Uploads, ledger=Ledger(workspace.root / "cache" / "uploads.json"), quota=lambda scope: most, arrived=owners.arrived, largest=most.once
+        ),
     ]
     return layers, CurrentWorkspace(visitors), functools.partial(VisitorBlocks, owners)
 

@@ -23,6 +23,7 @@ def tab_id(module: ModuleType) -> str:
 def build_app(workspace: Workspace, tabs: tuple[ModuleType, ...] = TABS, page: Callable[..., gr.Blocks] = gr.Blocks) -> gr.Blocks:
     """The whole page on one workspace, and the named endpoints for scripts; ``page`` makes the frame of all."""
     with page(title="fm_gui", fill_width=True, analytics_enabled=False) as blocks:
+        api.build(workspace)  # first, so that no event of the page takes an endpoint's name
         with gr.Column(elem_id="fm-page"):
             strip.build_header(workspace)
             strip.build_strip(workspace)
@@ -31,6 +32,5 @@ def build_app(workspace: Workspace, tabs: tuple[ModuleType, ...] = TABS, page: C
                     with gr.Tab(word(module.TITLE), id=tab_id(module), elem_id=f"tab-{tab_id(module)}") as tab:
                         module.build(workspace, blocks, tab)
             bin.build(workspace)
-        api.build(workspace)
     blocks.queue(default_concurrency_limit=8, max_size=64)
     return blocks

@@ -50,18 +50,22 @@ class Bound:
 class Uploads:
     """Refuses requests that are too large and uploads beyond the quota, with one sentence; remembers the others.
 
-    ``quota(scope)`` says how much the sender may; ``arrived(scope, paths)`` is told where an upload lies.
+    ``quota(scope)`` says how much the sender may; ``arrived(scope, paths)`` is told where an upload lies; ``largest`` bounds
+    what is no upload.
     """
 
-    def __init__(self, app: ASGIApp, ledger: Ledger, quota: Callable[[Scope], Quota], arrived: Callable[[Scope, list[str]], None] | None = None):
-        self.app, self.ledger, self.quota, self.arrived = app, ledger, quota, arrived
+    def __init__(
+        self, app: ASGIApp, ledger: Ledger, quota: Callable[[Scope], Quota],
+        arrived: Callable[[Scope, list[str]], None] | None = None, largest: int = LARGEST,
+    ):  # fmt: skip
+        self.app, self.ledger, self.quota, self.arrived, self.largest = app, ledger, quota, arrived, largest
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or scope["method"] in ("GET", "HEAD", "OPTIONS"):
             return await self.app(scope, receive, send)
         if _UPLOAD.search(scope["path"]):
             return await self._upload(scope, receive, send)
-        most = LOGIN_FORM if LOGIN.search(scope["path"]) else LARGEST
+        most = LOGIN_FORM if LOGIN.search(scope["path"]) else self.largest
         await _bounded(self.app, scope, receive, send, lambda came: Bound(most, most, "access.large") if came > most else None)
 
     async def _upload(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -1,5 +1,6 @@
 """``python app.py`` with any arguments, in a process of its own, for tests of what surrounds the page."""
 
+import inspect
 import os
 import socket
 import subprocess
@@ -12,6 +13,7 @@ from pathlib import Path
 
 import httpx
 
+from fm_gui.ui.api import Api
 from fm_gui.workspace import Workspace
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -48,7 +50,7 @@ def serving(folder: Path, *arguments: str, scheme: str = "http", port: int = 0, 
     try:
         begin = time.monotonic()
         while True:
-            assert process.poll() is None and time.monotonic() - begin < 120, log.read_text(encoding="utf-8")
+            assert process.poll() is None and time.monotonic() - begin < 240, log.read_text(encoding="utf-8")
             try:
                 if httpx.get(server.url, timeout=10, verify=False).status_code == 200:
                     break
@@ -59,3 +61,14 @@ def serving(folder: Path, *arguments: str, scheme: str = "http", port: int = 0, 
         if process.poll() is None:
             process.terminate()
         process.wait(30)
+
+
+def endpoints_that_take(name: str, value: str) -> list[tuple[str, dict]]:
+    """(endpoint, what to send) of every endpoint that takes the argument ``name``; others that it must have are filled."""
+    filling = {"run": "x", "data": "x", "task": "text-classification", "how": "up", "texts": ["x"], "prompt": "x"}
+    found = []
+    for endpoint, method in inspect.getmembers(Api, inspect.isfunction):
+        taken = inspect.signature(method).parameters
+        if name in taken and not endpoint.startswith("_"):
+            found.append((endpoint, {one: filling[one] for one, kind in taken.items() if one != "self" and kind.default is kind.empty} | {name: value}))
+    return found

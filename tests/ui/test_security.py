@@ -15,6 +15,7 @@ from fm_gui.text import say
 from fm_gui.ui import security
 from fm_gui.ui.api import Api
 from tests.ui.runs_for_tests import append_event, make_run
+from tests.ui.serving import endpoints_that_take
 
 
 @pytest.fixture
@@ -117,10 +118,11 @@ def test_no_endpoint_takes_a_name_that_leaves_its_folder(ask, served):
     (outside / "dataset.json").write_text("{}", encoding="utf-8")
     (outside / "config.json").write_text("{}", encoding="utf-8")
     name = "../secret"
-    for endpoint in ("run_status", "run_metrics", "run_events", "stop_run", "resume_run", "delete_run", "evaluate", "export"):
-        assert "cannot be a name" in call(ask, endpoint, run=name)["error"], endpoint
-    for endpoint in ("show_dataset", "offers", "delete_dataset"):
-        assert "cannot be a name" in call(ask, endpoint, data=name)["error"], endpoint
+    taking = [*endpoints_that_take("run", name), *endpoints_that_take("data", name)]
+    assert len(taking) > 12
+    for endpoint, given in taking:
+        assert "cannot be a name" in call(ask, endpoint, **given)["error"], endpoint
+    assert "error" in call(ask, "restore", name=name)
     asked = {"task": "text-classification", "data": "plain", "start": "minilm"}
     assert "error" in call(ask, "start_run", **asked | {"data": name})
     assert "error" in call(ask, "start_run", **asked | {"start": f"run:{name}"})

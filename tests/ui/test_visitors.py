@@ -16,7 +16,7 @@ from fm_gui.ui import visitors as v
 from fm_gui.ui import visitors_web as w
 from fm_gui.workspace import Workspace
 from tests.ui.runs_for_tests import make_run
-from tests.ui.serving import serving
+from tests.ui.serving import endpoints_that_take, serving
 
 ROWS = "review,stars\n" + "".join(f"a {'good' if n % 2 else 'bad'} lamp number {n},{'pos' if n % 2 else 'neg'}\n" for n in range(60))
 
@@ -103,8 +103,8 @@ def test_a_cookie_is_unguessable_and_the_browsers_alone(ann, ben):
 def test_data_sets_by_endpoint_and_event(ann, ben):
     assert [spec["name"] for spec in ann.call("list_datasets")] == ["anns-secret"]
     assert [spec["name"] for spec in ben.call("list_datasets")] == ["bens"]
-    for name in ("show_dataset", "offers", "delete_dataset"):
-        told = ben.call(name, data="anns-secret")
+    for name, given in endpoints_that_take("data", "anns-secret"):
+        told = ben.call(name, **given)
         assert "no data set named" in told["error"] and "anns" not in told["error"].replace("“anns-secret”", ""), told
     shows = {d["api_name"]: [None] * len(d["inputs"]) for d in ann.config["dependencies"] if str(d["api_name"]).startswith("show")}
     assert len(shows) > 8  # each tab's
@@ -114,8 +114,8 @@ def test_data_sets_by_endpoint_and_event(ann, ben):
 
 def test_runs_by_endpoint_and_by_polling(ann, ben):
     assert [run["id"] for run in ann.call("list_runs")] == ["anns-run"] and ben.call("list_runs") == []
-    for name in ("run_status", "run_metrics", "run_events", "stop_run", "resume_run", "delete_run", "export"):
-        assert "no run named" in ben.call(name, run="anns-run")["error"], name
+    for name, given in endpoints_that_take("run", "anns-run"):
+        assert "no run named" in ben.call(name, **given)["error"], name
     assert [row["id"] for row in ann.ask("all_runs")["rows"]] == ["anns-run"] and ben.ask("all_runs")["rows"] == []
     assert [line["id"] for line in ann.ask("running_now")["lines"]] == ["anns-run"] and ben.ask("running_now")["lines"] == []
     assert "anns-run" in json.dumps(ann.ask("run_state", run="anns-run"))
@@ -123,6 +123,16 @@ def test_runs_by_endpoint_and_by_polling(ann, ben):
     asked = {"runs": {"anns-run": 0}, "key": "loss", "keys": ["train/loss"]}
     assert "0.3" not in json.dumps(ben.ask("new_points", **asked))
     assert not (ann.workspace.run("anns-run").path / "stop").exists()
+
+
+def test_what_was_deleted_is_its_owners(ann, ben):
+    ann.add("anns-old")
+    ann.call("delete_dataset", data="anns-old")
+    assert "anns-old" in json.dumps(ann.call("list_bin")) and "anns" not in json.dumps([ben.call("list_bin"), ben.call("list_queue")])
+    assert "error" in ben.call("restore", name="anns-old") and "error" in ben.call("undo_delete")
+    ben.call("empty_bin")
+    assert ann.call("restore", name="anns-old") == "anns-old"
+    ann.call("delete_dataset", data="anns-old")
 
 
 def test_files_that_were_uploaded_or_made(ann, ben):
