@@ -19,6 +19,7 @@ from fm_gui.errors import UserError
 _NAME = re.compile(r"[^\W_][\w-]{0,63}")
 # write_text's, write_table's, and what a checkpoint is written to
 _HALF = re.compile(r"\.(.+\.[0-9a-f]{8}|[0-9a-f]{32}(\.npz)?|(checkpoint|best|model)\.new)")
+WORKSPACE_MARK = "workspace.json"  # the file that makes a folder a workspace (see layout.py)
 LONGEST_NAME = 200  # bytes: file systems take 255, and the bin and the locks put something before it
 
 
@@ -119,17 +120,17 @@ def read_json(path: Path):
         return json.load(file)
 
 
-def kept_json(path: Path) -> Any:
+def kept_json(path: Path | str) -> Any:
     """The JSON in ``path``, parsed again only when the file was replaced; not to be changed. Raises FileNotFoundError."""
     if not (stamp := stamp_of(path)):
         raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path))
     return _kept(str(path), stamp)
 
 
-def stamp_of(path: Path) -> tuple[int, ...]:
+def stamp_of(path: Path | str) -> tuple[int, ...]:
     """What changes whenever a file is replaced; empty if there is none."""
     try:
-        at = path.stat()
+        at = os.stat(path)
     except FileNotFoundError:
         return ()
     return at.st_ino, at.st_mtime_ns, at.st_size
@@ -176,7 +177,12 @@ def disk_full(path: Path, needed: int = 0) -> UserError:
     """The sentence for a full disk below ``path``, where about ``needed`` bytes were to be written."""
     there = next(folder for folder in (path, *path.parents) if folder.exists())
     free = shutil.disk_usage(there).free // 2**20
-    return UserError("disk-full", path=str(path), free=free, needed=max(needed // 2**20, free + 1))
+    return UserError("disk-full", path=str(_workspace_of(path)), free=free, needed=max(needed // 2**20, free + 1))
+
+
+def _workspace_of(path: Path) -> Path:
+    """The workspace that ``path`` lies in, which a person knows by name; outside of one, ``path`` itself."""
+    return next((folder for folder in (path, *path.parents) if (folder / WORKSPACE_MARK).exists()), path)
 
 
 def is_read_only(problem: OSError, path: Path) -> bool:
@@ -194,7 +200,7 @@ def disk_guard(path: Path, needed: int = 0) -> Iterator[None]:
         yield
     except OSError as problem:
         if is_read_only(problem, path):
-            raise UserError("workspace-read-only", path=str(path)) from None
+            raise UserError("workspace-read-only", path=str(_workspace_of(path))) from None
         if not is_disk_full(problem):
             raise
         raise disk_full(path, needed) from None

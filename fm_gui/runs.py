@@ -66,13 +66,14 @@ class Run:
     def __init__(self, path: str | Path):
         self.path = Path(path)
         self.id = self.path.name
+        self._folder = str(path)  # whoever waits in line looks at all runs again and again: joining strings is much faster than paths
         self._config: RunConfig | None = None
 
     @property
     def config(self) -> RunConfig:
         """What was asked for, with what was changed since (changes.json); once read it stays known, even if the folder goes."""
         try:
-            self._config = _configured(str(self.path), stamp_of(self.path / "config.json"), stamp_of(self.path / "changes.json"))
+            self._config = _configured(self._folder, stamp_of(f"{self._folder}/config.json"), stamp_of(f"{self._folder}/changes.json"))
         except FileNotFoundError:
             if self._config is None:
                 raise
@@ -101,7 +102,7 @@ class Run:
     def _told(self) -> Status:
         """status.json as it stands; a run made but not started within a while is as good as stopped, one with a broken file too."""
         try:
-            return Status(**kept_json(self.path / "status.json"))
+            return Status(**kept_json(f"{self._folder}/status.json"))
         except FileNotFoundError:
             return Status(state="queued" if 0 <= time.time() - self.config.created < LAUNCH_SECONDS else "stopped")
         except (ValueError, TypeError):  # a disk that lost half of it: all that counts stands in the checkpoint

@@ -19,7 +19,8 @@ from fm_gui.files import append_line, is_disk_full, write_json
 from fm_gui.runs import Run, Status
 from fm_gui.workspace import Workspace
 
-POLL = 0.4  # seconds between two looks at the line
+POLL = 0.4  # seconds between two looks for a stop or, by the next in line, for a free device
+LOOK = 1.2  # seconds between two looks at all runs, for the place in line
 BEAT = 5.0  # seconds between two signs of life while nothing changes
 
 
@@ -77,11 +78,16 @@ def _wait(workspace: Workspace, run: Run) -> Turn | None:
     here = int(os.environ.get("LOCAL_WORLD_SIZE", 1))  # as many processes as were started on this machine, whatever was asked for
     allowed, count = queue.devices_for(run.config.train.model_copy(update={"processes": here}), machine.usable(workspace.root / "cache", small=not alone))
     _tell(run, status, devices=allowed)
+    looked, before, working = float("-inf"), [], 0
     while not (run.path / "stop").exists():
-        before, working = queue.ahead(workspace, run)
+        if time.monotonic() - looked > LOOK:
+            looked, (before, working) = time.monotonic(), queue.ahead(workspace, run)
         if not before and (locks := _lock(workspace, allowed, count)):
-            _tell(run, status, state="preparing", waiting_for=0, devices=list(locks))
-            return Turn(list(locks), list(locks.values()))
+            before, working = queue.ahead(workspace, run)
+            if not before:  # nor was anybody moved before it since the last look
+                _tell(run, status, state="preparing", waiting_for=0, devices=list(locks))
+                return Turn(list(locks), list(locks.values()))
+            _release(locks)
         if (waiting := len(before) + working) != status.waiting_for or abs(time.time() - status.heartbeat) > BEAT:
             _tell(run, status, waiting_for=waiting)
         time.sleep(POLL)
@@ -119,6 +125,10 @@ def _lock(workspace: Workspace, allowed: list[str], count: int) -> dict[str, Fil
         taken[device] = lock
         if len(taken) == count:
             return taken
-    for lock in taken.values():
-        lock.release()
+    _release(taken)
     return {}
+
+
+def _release(locks: dict[str, FileLock]) -> None:
+    for lock in locks.values():
+        lock.release()

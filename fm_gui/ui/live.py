@@ -8,6 +8,7 @@ import time
 from typing import Any
 
 from fm_gui import queue
+from fm_gui.errors import UserError
 from fm_gui.runs import STUCK_SECONDS, Run, Status
 from fm_gui.scores import number
 from fm_gui.tasks import get_task
@@ -38,8 +39,12 @@ def runs(workspace: Workspace) -> list[Run]:
 
 
 def find(workspace: Workspace, run_id: str) -> Run | None:
-    """The run a page asks about, or None if it is gone: a page may ask about what was deleted meanwhile."""
-    return next((run for run in runs(workspace) if run.id == run_id), None)
+    """The run a page asks about, or None if it is gone or cannot be read: a page may ask about what was deleted meanwhile."""
+    try:
+        run = workspace.run(run_id)
+        return run if run.config.id else None
+    except (UserError, FileNotFoundError, ValueError, TypeError):
+        return None
 
 
 def percent(status: Status) -> float:
