@@ -84,6 +84,10 @@ def serve(asked: argparse.Namespace, block: bool = True):
     os.environ.pop("FM_GUI_PASSWORD", None)  # no process that is started from here needs it
     public = is_public_demo(asked, people)
     security.check_bind(asked.host, bool(people.all()) or public, asked.insecure)
+    if security.is_reached(asked.host, asked.root_path, asked.trust_proxy):
+        os.environ[demo.REACHED] = "1"
+    else:
+        os.environ.pop(demo.REACHED, None)
     port = free_port(asked.host, asked.port)
     prepare_folders(workspace)
     ended = threading.Event()

@@ -99,6 +99,29 @@
     setTimeout(() => { from.textContent = before; }, 1500);
   }
 
+  // -- Gradio's own names of its buttons, which it has in English only; one with a blank at its end goes on with a label
+  if (lang !== "en") {
+    const THEIRS = {
+      "Click to upload or drop files": "upload", "File upload": "file", "Upload file": "upload-file", "Uploaded files": "uploaded", "Uploading": "uploading",
+      "Remove this file": "remove-this", "Remove file": "remove-file", "Copy table data": "copy-table", "Copied to clipboard": "copied", "Copy": "copy",
+      "Fullscreen": "fullscreen", "Reset to default value": "reset", "number input for ": "number", "range slider for ": "slider", "Download": "download",
+      "Clear": "clear", "Close": "close", "Submit": "submit", "Stop": "stop", "More tabs": "more-tabs", "Empty value": "empty",
+      "Loading response": "loading", "Table actions": "actions", "Static column": "column", "Open cell menu": "cell", "Gradio footer navigation": "footer",
+    };
+    const rename = (at) => {
+      for (const name of ["aria-label", "title"]) {
+        const text = at.getAttribute(name), found = text && Object.keys(THEIRS).find((theirs) => (theirs.endsWith(" ") ? text.startsWith(theirs) : text === theirs));
+        if (found) at.setAttribute(name, word(`page.aria.${THEIRS[found]}`, { label: text.slice(found.length) }));
+      }
+    };
+    new MutationObserver((changes) => {
+      for (const { target, type, addedNodes } of changes) {
+        if (type === "attributes") rename(target);
+        else for (const node of addedNodes) if (node.nodeType === 1) { rename(node); node.querySelectorAll("[aria-label], [title]").forEach(rename); }
+      }
+    }).observe(document.documentElement, { subtree: true, childList: true, attributes: true, attributeFilter: ["aria-label", "title"] });
+  }
+
   let plotting = null;
   const plotly = () => (plotting ??= new Promise((done, fail) => {
     const script = make("script", "", "", { src: new URL(PAGE.plotly, document.baseURI).href });
@@ -124,6 +147,13 @@
     /* Changes the address without leaving the tab: what is shown now, or (replace) what was meant all along. */
     mark(params, replace = false) { write(params, replace); tell(); },
     tab: currentTab,
+    /* Moves the slider in #id, as a hand would; nothing for no value. */
+    slide(id, value) {
+      const slider = document.querySelector(`#${id} input[type=range]`);
+      if (value === undefined || slider.value === value) return;
+      slider.value = value;
+      for (const name of ["input", "change", "pointerup"]) slider.dispatchEvent(new Event(name, { bubbles: true }));
+    },
   };
 
   // -- keys

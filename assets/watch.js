@@ -21,7 +21,8 @@
     go.onclick = () => window.fm.go("train");
     empty.append(make("h3", "", say("empty")), make("p", "fm-muted", say("empty.about")), go);
     empty.hidden = true;
-    at.append(title, rows, empty);
+    const wait = make("p", "fm-muted", word("page.wait"), { role: "status" }); // until the server has answered once
+    at.append(title, rows, empty, wait);
     const made = new Map();
 
     function row(id) {
@@ -42,6 +43,7 @@
 
     refresh = poller(at, async () => {
       const told = await server.all_runs({});
+      wait.remove();
       const known = new Set(told.rows.map(({ id }) => id));
       for (const [id, parts] of made) if (!known.has(id)) { parts.root.remove(); made.delete(id); }
       told.rows.forEach(({ id, tone, word: state, task, score, age }, index) => {

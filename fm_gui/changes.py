@@ -31,7 +31,8 @@ def outlook(run: Run, changes: dict[str, Any]) -> list[Words]:
     if step and abs(new - old) > JUMP:
         told.append(("outlook.jump", {"step": step, **{k: schedule.short(v * scaled.learning_rate) for k, v in (("before", old), ("after", new))}}))
     told.append(schedule.told(step, steps, scaled))
-    told.append(("outlook.checks", {"every": check_every(after, steps, estimate["steps_per_epoch"])}))
+    measured = estimate.get("seconds_per_step", 0.0), estimate.get("seconds_per_check", 0.0)
+    told.append(("outlook.checks", {"every": check_every(after, steps, estimate["steps_per_epoch"], *measured)}))
     return told
 
 

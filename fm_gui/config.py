@@ -46,7 +46,8 @@ def parse(model: type[BaseModel], values: dict[str, Any]) -> Any:
         first = problem.errors()[0]
         name = ".".join(str(part) for part in first["loc"]) or "?"
         if first["type"] == "extra_forbidden":
-            raise UserError("setting-unknown", name=name, known=", ".join(sorted(model.model_fields))) from None
+            known = ", ".join(sorted(model.model_fields))
+            raise (UserError("setting-unknown", name=name, known=known) if known else UserError("setting-none", name=name)) from None
         code, key = _LIMITS.get(first["type"], ("setting-kind", ""))
         limit = str(first.get("ctx", {}).get(key, "")).replace("'", "").replace(" or ", ", ")
         raise UserError(code, name=name, value=str(first["input"])[:80], limit=limit) from None

@@ -1,4 +1,4 @@
-"""A public demo (Hugging Face Spaces, or ``app.py --demo``): what it allows. The environment says so, for workers too."""
+"""A public demo (Hugging Face Spaces, or ``app.py --demo``), and a page that others can reach: what they allow. The environment says so, for workers too."""
 
 import os
 from dataclasses import dataclass
@@ -8,6 +8,7 @@ from fm_gui.config import TrainSettings
 from fm_gui.errors import UserError
 
 VARIABLE = "FM_GUI_DEMO"  # the folder in which the visitors' workspaces lie side by side
+REACHED = "FM_GUI_REACHED"  # set in a server that other machines can reach
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,15 @@ def check_source(name: str) -> None:
     """Raise UserError in a demo: nothing is read from the server's folders or downloaded at a visitor's word."""
     if is_demo():
         raise UserError("demo-source", name=name[:120])
+
+
+def check_folder(start: str, root: Path) -> None:
+    """Raise UserError if a browser or script asks for a folder outside the workspace at ``root`` where other machines can reach
+    the page: the answer would tell what lies on the server's disk. The command line asks nobody."""
+    if not start.startswith("folder:") or not os.environ.get(REACHED):
+        return
+    if not Path(start.removeprefix("folder:")).expanduser().resolve().is_relative_to(root.resolve()):
+        raise UserError("folder-outside", root=str(root))
 
 
 def check_measuring() -> None:

@@ -37,6 +37,8 @@ def export_zip(run: Run, out: str | Path, lang: str = "en", progress: Progress |
     cannot be written, or if the unpacked model answers differently; then nothing is left behind.
     """
     out, tell = Path(out), progress or (lambda share, key: None)
+    if not out.parent.is_dir():
+        raise UserError("export-folder", folder=str(out.parent), file=out.name)
     files = contents(run, lang)
     beside = out.with_name(f".{out.name}.{os.getpid()}.{time.monotonic_ns()}")
     try:

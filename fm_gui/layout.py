@@ -22,9 +22,9 @@ from typing import Any
 
 from fm_gui import processes
 from fm_gui.errors import UserError
-from fm_gui.files import disk_guard, is_read_only, read_json, write_json
+from fm_gui.files import WORKSPACE_MARK, disk_guard, is_read_only, read_json, write_json
 
-MARK = "workspace.json"
+MARK = WORKSPACE_MARK
 PATIENCE = 30.0  # seconds to wait for a lock; what is done under one takes milliseconds, of large data sets seconds
 FAR = 7 * 86_400.0  # seconds for which a lease from another machine is believed
 AGAIN = 3_600.0  # seconds after which an own lease is written anew

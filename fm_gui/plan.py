@@ -3,7 +3,7 @@
 import math
 import shlex
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any
@@ -18,6 +18,9 @@ from fm_gui.workspace import Workspace
 
 EPOCHS_IN_A_BUDGET = 100  # a time budget on little data ends here: more would only learn by heart
 CHECKS = 12  # of the validation part in a run, if not set
+CHECK_SHARE = 0.2  # of the time of the steps before it that a check may take, in a run by time
+FEWEST_STEPS = 20  # that a time budget should have room for; with fewer, little is learned
+BYTES_A_TOKEN = 16  # more than any tokenizer reads at a time on average
 SMALL_FILES = 32_000_000  # bytes of a run besides its weights: tokenizer, curves, logs, evaluation
 PACKAGES = ("torch", "transformers", "tokenizers", "datasets", "numpy", "gradio")
 
@@ -39,16 +42,17 @@ class Plan:
 
 
 def make_config(
-    workspace: Workspace, *, task: str, data: str, start: str = "", architecture: str = "", size: str = "5m", vocab_size: int = 0,
+    workspace: Workspace, *, task: str, data: str, start: str = "", architecture: str = "", size: str = "", vocab_size: int = 0,
     preset: str = "balanced", minutes: float | None = None, train: dict[str, Any] | None = None, options: dict[str, Any] | None = None,
 ) -> RunConfig:  # fmt: skip
-    """A whole run's configuration: the preset's values, overridden by ``minutes``, ``train`` and ``options``.
+    """A whole run's configuration: the preset's values, overridden by ``minutes``, ``train`` and ``options``; ``size`` "" is
+    one that the text can feed.
 
     Raises UserError for an unknown task, data set, start or setting, a value outside its limits, a missing role, and
     data that cannot teach the task.
     """
     from fm_gui.data.dataset import Dataset
-    from fm_gui.models import catalog, hub
+    from fm_gui.models import catalog, hub, tokenizers
 
     kind, dataset = get_task(task), Dataset(workspace, data)
     missing = [role for role in kind.columns if role not in dataset.spec.roles]
@@ -57,12 +61,14 @@ def make_config(
     kind.check(dataset)
     start = start or default_start(kind)
     if start == "scratch":
+        tokenizers.check_enough(dataset.texts("train"))
         architecture = architecture or catalog.recommended(kind.head).name
+        size = size or usual_size(dataset, kind, catalog.get_architecture(architecture), parse(ModelSpec, {"vocab_size": vocab_size}).vocab_size)
         catalog.get_architecture(architecture).size(size)
     else:
         hub.check(workspace, start, kind.head)
         architecture = ""
-    model = parse(ModelSpec, {"start": start, "architecture": architecture, "size": size, "vocab_size": vocab_size})
+    model = parse(ModelSpec, {"start": start, "architecture": architecture, "size": size or catalog.USUAL_SIZE, "vocab_size": vocab_size})
     presets = kind.presets(model, dataset.spec.rows)
     if preset not in presets:
         raise UserError("setting-choice", name="preset", value=str(preset), limit=", ".join(presets))
@@ -98,8 +104,10 @@ def default_start(task) -> str:
 
 
 def start(workspace: Workspace, config: RunConfig, name: str = "") -> Run:
-    """Make the run and start its worker. Raises UserError if ``name`` is taken or the disk has no room for its checkpoints."""
+    """Make the run and start its worker. Raises UserError if ``name`` is taken, the disk has no room for its checkpoints, or
+    there is too little text."""
     check_room(workspace, config)
+    check_text(workspace, config)
     run = workspace.new_run(config, name)
     run.start()
     return run
@@ -108,6 +116,7 @@ def start(workspace: Workspace, config: RunConfig, name: str = "") -> Run:
 def make(workspace: Workspace, config: RunConfig, name: str = "") -> Run:
     """Make the run without starting it, as if it had been stopped before its first step. Raises what ``start`` raises."""
     check_room(workspace, config)
+    check_text(workspace, config)
     run = workspace.new_run(config, name)
     write_json(run.path / "status.json", Status(state="stopped").model_dump())
     return run
@@ -121,6 +130,19 @@ def check_room(workspace: Workspace, config: RunConfig) -> None:
     needed, free = disk_needed(weights, 3 * weights), shutil.disk_usage(workspace.root).free
     if needed > free:
         raise UserError("no-room", path=str(workspace.root), needed=machine.size(needed), free=machine.size(free))
+
+
+def check_text(workspace: Workspace, config: RunConfig) -> None:
+    """Raise UserError if there is too little text for the task. It is cut into tokens, as training will do it, only where it is so
+    little that this may be; that of a hub model which is not here yet is not."""
+    from fm_gui.data.dataset import Dataset
+    from fm_gui.data.prepare import prepare
+
+    task, dataset = get_task(config.task), Dataset(workspace, config.data.name, config.data)
+    needed = task.fewest_tokens(config)
+    if not config.model.start.startswith("hub:") and needed and training_bytes(dataset) < BYTES_A_TOKEN * needed:
+        processor = task.processor(config, dataset, workspace)
+        task.check_prepared(prepare(workspace, config, task, dataset, processor), config)
 
 
 def disk_needed(weights: int, checkpoint: int) -> int:
@@ -143,14 +165,27 @@ def rough_parameters(workspace: Workspace, config: RunConfig) -> int:
 
 def guess_vocabulary(dataset, architecture, vocab_size: int) -> tuple[int, int]:
     """(size of the vocabulary that training will choose, about how many bytes of text it will read) before either is done."""
-    import pyarrow.compute as compute
-
     from fm_gui.models.tokenizers import choose_vocab_size
+
+    in_training = training_bytes(dataset)
+    return vocab_size or choose_vocab_size(in_training, architecture.tokenizer), in_training
+
+
+def usual_size(dataset, task, architecture, vocab_size: int = 0) -> str:
+    """The size from scratch to take when nobody said: one that the text can feed."""
+    from fm_gui.models import catalog
+
+    vocabulary, in_training = guess_vocabulary(dataset, architecture, vocab_size)
+    return catalog.usual_size(architecture, vocabulary, in_training, task.head)
+
+
+def training_bytes(dataset) -> int:
+    """About how many bytes of text there are to learn from."""
+    import pyarrow.compute as compute
 
     column = dataset.table[dataset.spec.roles["text"].column].cast("string")
     share = len(dataset.parts()["train"]) / max(dataset.spec.rows, 1)
-    in_training = int((compute.sum(compute.binary_length(column)).as_py() or 0) * share)
-    return vocab_size or choose_vocab_size(in_training, architecture.tokenizer), in_training
+    return int((compute.sum(compute.binary_length(column)).as_py() or 0) * share)
 
 
 def steps_of(train: TrainSettings, per_epoch: int) -> int:
@@ -159,10 +194,15 @@ def steps_of(train: TrainSettings, per_epoch: int) -> int:
     return max(1, min(steps, train.max_steps or steps))
 
 
-def check_every(train: TrainSettings, steps: int, per_epoch: int) -> int:
-    """Steps between two checks of the validation part: CHECKS a run, fewer when it is short of epochs."""
-    checks = CHECKS if train.minutes else min(CHECKS, max(2, round(2 * steps / per_epoch)))
-    return train.eval_every or max(1, math.ceil(steps / checks))
+def check_every(train: TrainSettings, steps: int, per_epoch: int, step: float = 0.0, check: float = 0.0) -> int:
+    """Steps between two checks of the validation part: CHECKS a run, fewer when it is short of epochs, or when it goes by time
+    and a check takes long, given the seconds of one step and of one check."""
+    if train.eval_every:
+        return train.eval_every
+    if not train.minutes:
+        return max(1, math.ceil(steps / min(CHECKS, max(2, round(2 * steps / per_epoch)))))
+    worth = min(steps, math.ceil(check / step / CHECK_SHARE)) if step else 1
+    return max(1, worth, math.ceil(steps / CHECKS))
 
 
 def checks_of(steps: int, every: int) -> int:
@@ -173,7 +213,10 @@ def checks_of(steps: int, every: int) -> int:
 def fitting_steps(train: TrainSettings, step: float, check: float, most: int) -> int:
     """The steps that fit the time budget, given the seconds of one step and of one check."""
     budget, every = 60 * train.minutes, train.eval_every
-    fitting = budget / (step + check / every) if every else max((budget - (CHECKS + 1) * check) / step, budget / 2 / step)
+    if every:
+        fitting = budget / (step + check / every)
+    else:  # with CHECKS checks, or with as many as CHECK_SHARE allows, and those before the first and after the last step
+        fitting = max(budget - (CHECKS + 1) * check, (budget - 2 * check) / (1 + CHECK_SHARE), budget / 2) / step
     return max(1, min(int(fitting), most))
 
 
@@ -206,7 +249,7 @@ def plan(workspace: Workspace, config: RunConfig, progress: Callable[[int, int],
         examples=[task.example(encoded, i, processor, config, data.labels) for i in range(len(first))],
         truncated=truncated, unreadable=len(config.data.skipped),
         warnings=_warnings(config, dataset, data, steps, truncated, unknown, parameters),
-        command=command(config, usual_options_of(workspace, task, config)),
+        command=command(config, usual_options_of(workspace, task, config), () if demo.is_demo() else workspace.words),
     )  # fmt: skip
 
 
@@ -246,8 +289,9 @@ def usual_options_of(workspace: Workspace, task, config: RunConfig) -> dict[str,
     return task.complete(task.Options().model_dump(), config.model, workspace)
 
 
-def command(config: RunConfig, usual_options: dict[str, Any] | None = None) -> str:
-    """The command line that starts the same run; what ``usual_options`` says anyway (by default the task's own) is left out."""
+def command(config: RunConfig, usual_options: dict[str, Any] | None = None, where: Sequence[str] = ()) -> str:
+    """The command line that starts the same run in the workspace that the words ``where`` name; what ``usual_options`` says
+    anyway (by default the task's own) is left out."""
     task, model = get_task(config.task), config.model
     words = ["fm-gui", "train", "--task", task.name, "--data", config.data.name]
     words += ["--model", f"{model.architecture}:{model.size}" if model.start == "scratch" else model.start]
@@ -261,4 +305,4 @@ def command(config: RunConfig, usual_options: dict[str, Any] | None = None) -> s
     changed |= {"vocab_size": model.vocab_size} if model.vocab_size else {}
     for name, value in changed.items():
         words += ["--set", f"{name}={'' if value is None else value}"]
-    return shlex.join(words)
+    return shlex.join([*words, *where])

@@ -27,6 +27,8 @@ class Predictor:
     def predict(self, inputs: list[dict], **knobs) -> list:
         """One output per input; for a task that streams, the last text of each. Raises UserError for a wrong knob."""
         chosen = parse(self.task.PredictOptions, knobs)
+        if not inputs:
+            return []
         if self.task.output is Kind.STREAM:
             return [list(self.task.predict(self.model, self.processor, [one], chosen))[-1] for one in inputs]
         return list(self.task.predict(self.model, self.processor, inputs, chosen))

@@ -1,5 +1,6 @@
 """The command line: the same journey as the page, and a sentence instead of a traceback."""
 
+import errno
 import json
 import os
 import shlex
@@ -12,8 +13,12 @@ import pytest
 
 from fm_gui.cli import app, main
 from fm_gui.cli.base import duration, language, pairs, plain
-from fm_gui.cli.learn import arguments, read_model
+from fm_gui.cli.learn import arguments
 from fm_gui.errors import UserError
+from fm_gui.files import disk_full
+from fm_gui.models.starts import read_start
+from fm_gui.workspace import Workspace
+from tests.ui.runs_for_tests import make_run
 
 ROOT = Path(__file__).resolve().parent.parent
 HEAVY = {"torch", "gradio", "transformers", "pandas", "pyarrow", "datasets", "sklearn", "numpy", "pydantic"}
@@ -135,24 +140,27 @@ def test_duration(seconds, expected):
         ("gpt2", ("scratch", "gpt2", "")),
         ("scratch", ("scratch", "", "")),
         ("scratch:12m", ("scratch", "", "12m")),
+        ("bert-base-uncased", ("hub:bert-base-uncased", "", "")),
+        ("hub:gpt2", ("hub:gpt2", "", "")),
+        ("", ("", "", "")),
     ],
 )
 def test_what_to_start_from(workspace, typed, expected):
-    assert read_model(workspace, typed) == expected
+    assert read_start(workspace, typed) == read_start(workspace, typed, local=True) == expected
 
 
 def test_a_folder_to_start_from(workspace, tmp_path, monkeypatch):
     folder = tmp_path / "my model"
     folder.mkdir()
-    assert read_model(workspace, str(folder)) == (f"folder:{folder}", "", "")
-    assert read_model(workspace, f"folder:{folder}") == (f"folder:{folder}", "", "")
+    assert read_start(workspace, str(folder), local=True) == (f"folder:{folder}", "", "")
+    assert read_start(workspace, f"folder:{folder}") == (f"folder:{folder}", "", "")
     monkeypatch.chdir(tmp_path)
-    assert read_model(workspace, "my model") == (f"folder:{folder}", "", "")
+    assert read_start(workspace, "my model", local=True) == (f"folder:{folder}", "", "")
 
 
 def test_an_unknown_start_lists_the_known(workspace):
     with pytest.raises(UserError, match="minilm.*modernbert"):
-        read_model(workspace, "bertt")
+        read_start(workspace, "bertt")
 
 
 # -- mistakes
@@ -225,7 +233,7 @@ def test_data_journey(capsys, workspace, reviews):
     code, out, err = run_main(capsys, "data", "add", str(reviews), "--name", "lamps", "--map", "text=评论", "--map", "label=stars", *space)
     assert code == 0
     assert "lamps" in out and "60" in out
-    assert "fm-gui train --data lamps" in err  # a hint, beside the result
+    assert f"fm-gui train --data lamps --wait --workspace {shlex.quote(str(workspace.root))}" in err  # a hint, beside the result
     code, out, _ = run_main(capsys, "data", "list", *space)
     assert "lamps" in out and "my reviews.csv" in out and "text-classification" in out
     code, out, _ = run_main(capsys, "data", "list", "--json", *space)
@@ -249,6 +257,48 @@ def test_a_wide_table_is_not_cut_when_piped(capsys, workspace, tmp_path):
     file.write_text(f"text,label\n{text},yes\n{text}!,no\n{text}?,yes\n{text}.,no\n", encoding="utf-8")
     run_main(capsys, "data", "add", str(file), "--name", "long", "--workspace", str(workspace.root))
     assert text.strip() in run_main(capsys, "data", "show", "long", "--workspace", str(workspace.root))[1]
+
+
+def test_the_default_workspace_need_not_be_named(capsys, workspace, reviews, monkeypatch):
+    monkeypatch.setenv("FM_GUI_WORKSPACE", str(workspace.root))
+    _, _, err = run_main(capsys, "data", "add", str(reviews), "--name", "lamps", "--map", "text=评论", "--map", "label=stars")
+    assert err.rstrip().endswith("fm-gui train --data lamps --wait")
+
+
+def test_a_full_disk_is_that_of_the_workspace(capsys, workspace, monkeypatch, tmp_path):
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Workspace, "undo_delete", full)
+    monkeypatch.setenv("FM_GUI_WORKSPACE", str(tmp_path / "other"))
+    for given in (("--workspace", str(workspace.root)), (f"--workspace={workspace.root}",)):
+        code, _, err = run_main(capsys, "undo", *given)
+        assert code == 2 and f"The disk that holds {workspace.root} is full" in err
+    assert str(tmp_path / "other") in run_main(capsys, "undo")[2]
+    inner = workspace.root / "cache" / "adding-1"
+    assert disk_full(inner).values["path"] == str(workspace.root)  # its inner folders mean nothing to a person
+    assert disk_full(tmp_path / "elsewhere").values["path"] == str(tmp_path / "elsewhere")
+
+
+@pytest.mark.parametrize(("code", "hint"), [("text-too-short", False), ("out-of-memory", True)])
+def test_going_on_is_offered_only_where_it_helps(capsys, workspace, code, hint):
+    error = UserError(code, **({"name": "x", "tokens": 1, "needed": 2} if code == "text-too-short" else {}))
+    make_run(workspace, "poet", state="failed", error=error.to_dict())
+    _, out, err = run_main(capsys, "status", "poet", "--workspace", str(workspace.root))
+    assert "poet" in out and str(error) in err
+    assert (f"fm-gui resume poet --workspace {shlex.quote(str(workspace.root))}" in err) is hint and ("resume" in err) is hint
+
+
+def test_an_export_to_no_folder_names_it(capsys, workspace, tmp_path):
+    make_run(workspace, "poet", state="done")
+    code, _, err = run_main(capsys, "export", "poet", str(tmp_path / "nodir" / "x.zip"), "--workspace", str(workspace.root))
+    assert code == 2 and f"no folder {tmp_path / 'nodir'}" in err
+
+
+def test_a_knob_where_there_is_none(capsys, workspace):
+    make_run(workspace, "sorter", state="done")
+    code, _, err = run_main(capsys, "predict", "sorter", "x", "--temperature", "1", "--workspace", str(workspace.root))
+    assert code == 2 and "“temperature” cannot be set here" in err
 
 
 # -- the whole journey, in real processes
@@ -339,8 +389,9 @@ def test_the_command_that_a_plan_shows_makes_the_same_run(workspace, reviews):
         preset="quick", minutes=None, train={"learning_rate": 3e-4, "seed": 7}, options={},
     )
     words = shlex.split(plan.plan(workspace, config).command)
+    assert words[-2:] == ["--workspace", str(workspace.root)]  # it is not the default one
     words = words[words.index("train") :]
-    done = fm_gui(*words, "--dry-run", "--json", *(() if "--workspace" in words else ("--workspace", str(workspace.root))))
+    done = fm_gui(*words, "--dry-run", "--json")
     assert done.returncode == 0, done.stdout + done.stderr
     assert shlex.split(json.loads(done.stdout)["command"])[-len(words) + 1 :] == words[1:]
 

@@ -38,7 +38,7 @@ def run_script(folder, *arguments):
     done = subprocess.run(
         [sys.executable, "-I", str(folder / "predict.py"), *arguments], capture_output=True, text=True, encoding="utf-8", env=environment, cwd=folder.parent
     )
-    assert done.returncode == 0, done.stderr
+    assert done.returncode == 0 and not done.stderr, done.stderr  # no bars, no warnings of the library: only the answers
     return done.stdout
 
 
@@ -119,7 +119,11 @@ def test_without_a_model_nothing_is_exported(runs, workspace, tmp_path):
 def test_a_place_that_cannot_be_written_is_told(runs, tmp_path):
     with pytest.raises(UserError) as told:
         export_zip(runs.run("filler"), tmp_path / "missing" / "m.zip")
-    assert told.value.code == "export-write" and "m.zip" in str(told.value)
+    assert told.value.code == "export-folder" and str(tmp_path / "missing") in str(told.value)
+    (tmp_path / "taken").mkdir()
+    with pytest.raises(UserError) as told:
+        export_zip(runs.run("filler"), tmp_path / "taken")
+    assert told.value.code == "export-write" and "taken" in str(told.value)
 
 
 def test_every_task_has_a_script(runs):

@@ -5,13 +5,12 @@ Verbs import what they need when they run, so that ``--help`` answers at once.
 
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 
 import typer
 from typer.exceptions import TyperException
 
 from fm_gui.cli import access, data, follow, launch, learn, queue, tour, use, workspace
-from fm_gui.cli.base import LANG, put_json, put_problem, tell
+from fm_gui.cli.base import LANG, folder_in, put_json, put_problem, tell
 from fm_gui.errors import UserError
 from fm_gui.files import disk_full, is_disk_full
 
@@ -61,7 +60,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except OSError as problem:
         if not is_disk_full(problem):
             raise
-        put_problem(disk_full(Path.cwd()).say(LANG))
+        put_problem(disk_full(folder_in(arguments)).say(LANG))
         sys.exit(2)
     except TyperException as problem:  # a wrong option or verb; without --json typer shows it itself
         put_json({"error": {"code": "usage", "values": {}, "sentence": problem.format_message()}})

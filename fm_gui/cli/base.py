@@ -5,8 +5,9 @@ Results go to stdout; progress, hints and problems to stderr, so that a pipe get
 
 import json
 import os
+import shlex
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -19,6 +20,7 @@ from fm_gui.text import say
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from fm_gui.runs import Run
     from fm_gui.workspace import Workspace
 
 
@@ -49,6 +51,27 @@ def opened(folder: Path | None) -> "Workspace":
     from fm_gui.workspace import Workspace
 
     return Workspace(folder) if folder else Workspace.default()
+
+
+def folder_in(arguments: Sequence[str]) -> Path:
+    """The folder of the workspace that a whole command line means, whether it can be opened or not."""
+    from fm_gui.workspace import default_root
+
+    given = [after for word, after in zip(arguments, arguments[1:]) if word == "--workspace"]
+    given += [word.partition("=")[2] for word in arguments if word.startswith("--workspace=")]
+    return (Path(given[-1]) if given else default_root()).expanduser().resolve()
+
+
+def at(space: "Workspace") -> str:
+    """ " --workspace DIR" for a command that a person may copy, or nothing if it means this workspace anyway."""
+    return "".join(f" {shlex.quote(word)}" for word in space.words)
+
+
+def at_root(run: "Run") -> str:
+    """What :func:`at` says, of the workspace that a run lies in."""
+    from fm_gui.workspace import Workspace
+
+    return at(Workspace(run.workspace_root))
 
 
 def pairs(given: Iterable[str], option: str) -> dict[str, str]:

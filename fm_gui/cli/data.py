@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from fm_gui.cli import rows as row_verbs
-from fm_gui.cli.base import AsJson, DataName, Folder, number, opened, pairs, put, put_json, put_note, put_table, tell
+from fm_gui.cli.base import AsJson, DataName, Folder, at, number, opened, pairs, put, put_json, put_note, put_table, tell
 from fm_gui.cli.detected import put_detected, put_preview, put_skipped, put_teaches, with_pasted
 from fm_gui.cli.rows import read_value
 from fm_gui.errors import UserError
@@ -59,18 +59,19 @@ def add(
     put_detected(spec.detected)
     put_roles(spec)
     put_skipped(spec.skipped, spec.detected.get("skipped", len(spec.skipped)))
-    put_note(tell("cli.data.next", name=spec.name))
+    put_note(tell("cli.data.next", name=spec.name, at=at(space)))
 
 
 @app.command("list", help=tell("cli.data.list"))
 def list_(workspace: Folder = None, as_json: AsJson = False) -> None:
     from fm_gui import tasks
 
-    specs = opened(workspace).datasets()
+    space = opened(workspace)
+    specs = space.datasets()
     if as_json:
         return put_json([spec.model_dump(mode="json") for spec in specs])
     if not specs:
-        return put_note(tell("cli.data.none"))
+        return put_note(tell("cli.data.none", at=at(space)))
     put_table(
         [tell("cli.head.name"), tell("cli.head.rows"), tell("cli.head.teaches"), tell("cli.head.source")],
         [[s.name, number(s.rows), ", ".join(task.name for task, missing in tasks.offers(s) if not missing) or "-", s.source] for s in specs],
@@ -107,10 +108,11 @@ def show(
 
 @app.command("delete", help=tell("cli.data.delete"))
 def delete(name: DataName, workspace: Folder = None, as_json: AsJson = False) -> None:
-    opened(workspace).delete_dataset(name)
+    space = opened(workspace)
+    space.delete_dataset(name)
     if as_json:
         return put_json({"deleted": name})
-    put(tell("cli.deleted", name=name))
+    put(tell("cli.deleted", name=name, at=at(space)))
 
 
 def put_roles(spec) -> None:

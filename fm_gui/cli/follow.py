@@ -13,6 +13,8 @@ from fm_gui.cli.base import (
     AsJson,
     Folder,
     RunName,
+    at,
+    at_root,
     console,
     duration,
     number,
@@ -30,15 +32,21 @@ from fm_gui.errors import UserError
 if TYPE_CHECKING:
     from fm_gui.runs import Run, Status
 
+# what stopped the run would stop it again: other data, settings or another model are needed, so a new run
+INCURABLE = (
+    "text-too-short", "tokenizer-text", "tokenizer-vocab", "part-empty", "one-class", "too-many-classes", "no-usable-rows", "role-missing",
+    "rows-unreadable", "out-of-memory-longest", "loss-not-finite", "checkpoint-damaged", "model-context", "model-mismatch", "model-no-mask",
+)
 POLL = 0.3  # seconds between two looks at a run folder
 
 
 def runs(workspace: Folder = None, as_json: AsJson = False) -> None:
-    found = [(run, run.status()) for run in opened(workspace).runs()]
+    space = opened(workspace)
+    found = [(run, run.status()) for run in space.runs()]
     if as_json:
         return put_json([facts(run, status) for run, status in found])
     if not found:
-        return put_note(tell("cli.runs.none"))
+        return put_note(tell("cli.runs.none", at=at(space)))
     put_table(
         [tell("cli.head.name"), tell("cli.head.task"), tell("cli.head.data"), tell("cli.head.state"), tell("cli.head.steps"), tell("cli.head.score")],
         [
@@ -63,7 +71,7 @@ def watch(run: RunName, workspace: Folder = None, as_json: AsJson = False) -> No
     try:
         last = follow(found)
     except KeyboardInterrupt:
-        put_note(tell("cli.watch.left", run=run))
+        put_note(tell("cli.watch.left", run=run, at=at_root(found)))
         raise typer.Exit(130) from None
     raise typer.Exit(finish(found, last, as_json))
 
@@ -77,7 +85,7 @@ def stop(
     found = opened(workspace).run(run)
     if discarded:
         found.discard()
-        return put_json({"deleted": run}) if as_json else put(tell("cli.deleted", name=run))
+        return put_json({"deleted": run}) if as_json else put(tell("cli.deleted", name=run, at=at_root(found)))
     active = found.status().state in found.ACTIVE
     found.stop()
     if as_json:
@@ -115,14 +123,15 @@ def resume(
         raise typer.Exit(finish(found, follow(found, quiet=as_json), as_json))
     if as_json:
         return put_json(facts(found, found.status()))
-    put(tell("cli.resume.started", run=run))
+    put(tell("cli.resume.started", run=run, at=at_root(found)))
 
 
 def delete(run: RunName, workspace: Folder = None, as_json: AsJson = False) -> None:
-    opened(workspace).delete_run(run)
+    space = opened(workspace)
+    space.delete_run(run)
     if as_json:
         return put_json({"deleted": run})
-    put(tell("cli.deleted", name=run))
+    put(tell("cli.deleted", name=run, at=at(space)))
 
 
 def undo(workspace: Folder = None, as_json: AsJson = False) -> None:
@@ -252,10 +261,10 @@ def put_status(run: "Run", now: "Status") -> None:
         put(tell("cli.status.alive", time=duration(max(0, time.time() - now.heartbeat))))
     if now.error:
         put_problem(UserError.from_dict(now.error).say(LANG))
-    if now.state in run.RESUMABLE:
-        put_note(tell("cli.status.resumable", run=run.id))
+    if now.state in run.RESUMABLE and not (now.error and now.error["code"] in INCURABLE):
+        put_note(tell("cli.status.resumable", run=run.id, at=at_root(run)))
     elif now.state == "done":
-        put_note(tell("cli.status.next", run=run.id))
+        put_note(tell("cli.status.next", run=run.id, at=at_root(run)))
 
 
 def put_silence(run: "Run", now: "Status") -> bool:
@@ -267,5 +276,5 @@ def put_silence(run: "Run", now: "Status") -> bool:
     key, values = silence.why(run)
     put_problem(f"{tell('silent.line', time=duration(run.silence()))} {tell(key, **values)}")
     put_note(tell("silent.about" if now.step else "silent.about.start", step=run.checkpoint_step))
-    put_note(tell("silent.cli", run=run.id))
+    put_note(tell("silent.cli", run=run.id, at=at_root(run)))
     return True

@@ -1,11 +1,10 @@
 """`fm-gui train | preflight`: from a data set and a model to a run, or to what it would take."""
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from fm_gui.cli.base import AsJson, Folder, number, opened, pairs, put, put_json, put_note, tell
+from fm_gui.cli.base import AsJson, Folder, at, number, opened, pairs, put, put_json, put_note, tell
 from fm_gui.cli.follow import finish, follow
 from fm_gui.cli.preflight import measured, put_preflight, start_if_it_fits
 from fm_gui.errors import UserError
@@ -56,7 +55,7 @@ def train(
         if as_json:
             return put_json({"run": run.id, "folder": str(run.path)})
         put(run.id)
-        return put_note(tell("cli.train.made" if no_start else "cli.train.started", run=run.id))
+        return put_note(tell("cli.train.made" if no_start else "cli.train.started", run=run.id, at=at(space)))
     put_note(tell("cli.train.waiting", run=run.id))
     raise typer.Exit(finish(run, follow(run, quiet=as_json), as_json))
 
@@ -85,12 +84,13 @@ def arguments(space: "Workspace", *, task: str, data: str, model: str, preset: s
     task's own alike. Raises UserError naming the known ones for any other.
     """
     from fm_gui.config import ModelSpec, TrainSettings
+    from fm_gui.models.starts import read_start
     from fm_gui.tasks import get_task
 
     learned = get_task(task or first_task(space, data))
-    start, architecture, size = read_model(space, model) if model else ("", "", "")
+    start, architecture, size = read_start(space, model, local=True)
     asked = {
-        "task": learned.name, "data": data, "start": start, "architecture": architecture, "size": size or "5m",
+        "task": learned.name, "data": data, "start": start, "architecture": architecture, "size": size,
         "preset": preset, "minutes": minutes, "train": {}, "options": {},
     }
     of_model = ModelSpec.model_fields.keys() - {"start"}
@@ -118,30 +118,6 @@ def first_task(space: "Workspace", data: str) -> str:
         if not missing:
             return task.name
     raise UserError("cli-no-task", name=data)
-
-
-def read_model(space: "Workspace", text: str) -> tuple[str, str, str]:
-    """(start, architecture, size) from what a person types after --model.
-
-    A packaged model's name, run:ID, folder:PATH or a path, hub:ORG/NAME or org/name, scratch, or an architecture with or
-    without :size. Raises UserError listing what is known otherwise.
-    """
-    from fm_gui.models.catalog import ARCHITECTURES, PACKAGED
-
-    architecture, _, size = text.partition(":")
-    if any(architecture == known.name for known in ARCHITECTURES):
-        return "scratch", architecture, size
-    if architecture == "scratch":
-        return "scratch", "", size
-    if text in PACKAGED or text.startswith(("run:", "hub:")):
-        return text, "", ""
-    path = Path(text.removeprefix("folder:")).expanduser()
-    if text.startswith(("folder:", ".", "/", "~")) or path.is_absolute() or path.is_dir():
-        return f"folder:{path.resolve()}", "", ""
-    if text.count("/") == 1:
-        return f"hub:{text}", "", ""
-    known = [*PACKAGED, *(f"run:{run.id}" for run in space.runs()[:8] if run.has_model), *(a.name for a in ARCHITECTURES)]
-    raise UserError("cli-model-unknown", name=text, known=", ".join(known))
 
 
 def put_plan(planned: "Plan", as_json: bool) -> None:

@@ -245,9 +245,25 @@ def short(number: float) -> str:
     return f"{number:.0f}"
 
 
+def _bytes(number: int) -> str:
+    """An amount of text: 12345 -> "12.3 kB"."""
+    unit, step = next(((unit, step) for unit, step in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)) if number >= step), ("bytes", 1))
+    return f"{number / step:.3g} {unit}"
+
+
 # About 4 bytes a token, up to 27 readings before a model mostly repeats what it has read, 20 tokens to feed a parameter:
 # one parameter for every 3 bytes.
 BYTES_A_PARAMETER = 3
+USUAL_SIZE = "5m"  # where the text can feed it: learns in minutes without a GPU
+
+
+def usual_size(architecture: Architecture, vocab_size: int, training_bytes: int, auto_class: str = "") -> str:
+    """The size to take when nobody said: USUAL_SIZE, or the largest below it that the text can feed; the smallest if none is."""
+    sizes = list(architecture.sizes)
+    for size in reversed(sizes[: sizes.index(USUAL_SIZE) + 1]):
+        if size_hint(architecture.parameters(size, vocab_size, auto_class=auto_class), training_bytes) is None:
+            return size
+    return sizes[0]
 
 
 def size_hint(parameters: int, training_bytes: int) -> tuple[str, dict[str, str]] | None:
@@ -255,4 +271,4 @@ def size_hint(parameters: int, training_bytes: int) -> tuple[str, dict[str, str]
     supported = max(training_bytes // BYTES_A_PARAMETER, 1)
     if parameters <= 1.5 * supported:
         return None
-    return "hint.model-size", {"text": short(training_bytes) + "B", "supported": short(supported), "parameters": short(parameters)}
+    return "hint.model-size", {"text": _bytes(training_bytes), "supported": short(supported), "parameters": short(parameters)}

@@ -303,6 +303,8 @@ def _weights(folder: Path, start: str, auto_class: str, config, seed: int):
 
     from fm_gui.models.scratch import learn_every_token, seeded
 
+    transformers.logging.set_verbosity_error()  # a terminal is for results; what matters in the report is checked below
+    transformers.logging.disable_progress_bar()
     try:
         with seeded(seed):
             model, report = getattr(transformers, auto_class).from_pretrained(

@@ -78,6 +78,16 @@ def cached(
     return tokenizer
 
 
+def check_enough(texts: Iterable[str]) -> None:
+    """Raise UserError if ``texts`` are too little to train a tokenizer on; reads no further than it must."""
+    characters = 0
+    for text in texts:
+        characters += len(text.strip())
+        if characters >= FEWEST_CHARACTERS:
+            return
+    raise UserError("tokenizer-text", characters=characters, least=FEWEST_CHARACTERS)
+
+
 def train_tokenizer(
     texts: Iterable[str], kind: Kind, vocab_size: int, progress: Callable[[int], None] | None = None, *, exact: bool = True
 ):

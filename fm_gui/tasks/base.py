@@ -69,6 +69,10 @@ class Task:
     def check_prepared(self, data: "Prepared", config: RunConfig) -> None:
         """Raise UserError if the tokenised data cannot teach this task (text too short for a few blocks, ...)."""
 
+    def fewest_tokens(self, config: RunConfig) -> int:
+        """How many tokens the training part must have at least; 0 where rows are what counts."""
+        return 0
+
     def labels(self, data: "Dataset") -> list[str]:
         """The class names, in the order of the model's outputs; empty for tasks without classes."""
         return []

@@ -17,7 +17,7 @@ class PredictOptions(Settings):
     temperature: float = setting(0.8, "Temperature", "Higher writes more surprising text, lower more predictable; 0 always takes the likeliest token.", group="common", ge=0, le=5)
     max_new_tokens: int = setting(120, "Length (tokens)", "Writing stops after this many tokens, or when the text ends by itself.", group="common", ge=1, le=4096)
     top_p: float = setting(0.95, "Top-p", "Only the likeliest tokens that together reach this probability are considered; lower is safer, 1 considers all.", gt=0, le=1)
-    top_k: int = setting(50, "Candidates", "How many of the likeliest words are considered or shown.", ge=1, le=200)
+    top_k: int = setting(50, "Candidates (top-k)", "How many of the likeliest words are considered or shown.", ge=1, le=200)
     repetition_penalty: float = setting(1.1, "Repetition penalty", "Above 1, tokens already written become less likely; too high makes text wander.", ge=1, le=3)
     seed: int = setting(1, "Seed", "Every random choice comes from it: the same seed, data and settings give the same result.", ge=0, le=2**31 - 1)
 
@@ -95,9 +95,13 @@ class CausalLM(LanguageModeling):
         return ngram_baselines(data, part)
 
     def samples(self, model, processor, part, config, device):
-        knobs = PredictOptions(max_new_tokens=48)
         prompts = ["", *(processor.decode(part["input_ids"][i][1:9]) for i in range(min(2, len(part))))]
-        return [{"prompt": prompt, "text": list(self.predict(model, processor, [{"text": prompt}], knobs))[-1]} for prompt in prompts]
+        texts = []
+        for number, prompt in enumerate(prompts):
+            # each has its own luck: a model that has learned nothing yet would continue all alike
+            knobs = PredictOptions(max_new_tokens=48, seed=PredictOptions().seed + number)
+            texts.append({"prompt": prompt, "text": list(self.predict(model, processor, [{"text": prompt}], knobs))[-1]})
+        return texts
 
     def predict(self, model, processor, inputs, knobs):
         model.eval()

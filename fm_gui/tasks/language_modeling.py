@@ -66,9 +66,12 @@ class LanguageModeling(Task):
             raise UserError("no-usable-rows", name=data.spec.name)
 
     def check_prepared(self, data, config):
-        tokens, needed = len(data["train"]["input_ids"].values), 2 * self.context(config)
+        tokens, needed = len(data["train"]["input_ids"].values), self.fewest_tokens(config)
         if tokens < needed:
             raise UserError("text-too-short", name=config.data.name, tokens=tokens, needed=needed)
+
+    def fewest_tokens(self, config):
+        return 2 * self.context(config)
 
     def complete(self, options, model, workspace):
         from fm_gui.models import hub

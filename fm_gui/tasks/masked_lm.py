@@ -14,7 +14,7 @@ class Options(Settings):
 
 
 class PredictOptions(Settings):
-    top_k: int = setting(10, "Candidates", "How many of the likeliest words are considered or shown.", ge=1, le=200)
+    top_k: int = setting(10, "Candidates (top-k)", "How many of the likeliest words are considered or shown.", ge=1, le=200)
 
 
 class MaskedLM(LanguageModeling):

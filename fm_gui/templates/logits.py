@@ -13,6 +13,8 @@ import transformers
 
 def main(folder: str, auto_class: str, texts_path: str, out: str) -> None:
     torch.set_num_threads(min(4, torch.get_num_threads()))
+    transformers.logging.set_verbosity_error()
+    transformers.logging.disable_progress_bar()
     tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
     model = getattr(transformers, auto_class).from_pretrained(folder, dtype=torch.float32).eval()
     with open(texts_path, encoding="utf-8") as file:

@@ -7,7 +7,7 @@ import argparse
 from pathlib import Path
 
 import torch
-from transformers import AutoModelForCausalLM, AutoTokenizer
+from transformers import AutoModelForCausalLM, AutoTokenizer, logging
 
 FOLDER = Path(__file__).resolve().parent
 
@@ -21,6 +21,8 @@ def main():
     parser.add_argument("--seed", type=int, default=1, help="the same seed gives the same text")
     args = parser.parse_args()
 
+    logging.set_verbosity_error()  # only the answers are printed
+    logging.disable_progress_bar()
     tokenizer = AutoTokenizer.from_pretrained(FOLDER)
     model = AutoModelForCausalLM.from_pretrained(FOLDER, dtype=torch.float32).eval()
     begin = tokenizer.eos_token_id if tokenizer.bos_token_id is None else tokenizer.bos_token_id

@@ -7,7 +7,7 @@ import argparse
 from pathlib import Path
 
 import torch
-from transformers import AutoModelForMaskedLM, AutoTokenizer
+from transformers import AutoModelForMaskedLM, AutoTokenizer, logging
 
 FOLDER = Path(__file__).resolve().parent
 
@@ -18,6 +18,8 @@ def main():
     parser.add_argument("--top", type=int, default=10, help="how many candidates to show (default 10)")
     args = parser.parse_args()
 
+    logging.set_verbosity_error()  # only the answers are printed
+    logging.disable_progress_bar()
     tokenizer = AutoTokenizer.from_pretrained(FOLDER)
     model = AutoModelForMaskedLM.from_pretrained(FOLDER, dtype=torch.float32).eval()
     longest = min(tokenizer.model_max_length, getattr(model.config, "max_position_embeddings", tokenizer.model_max_length))

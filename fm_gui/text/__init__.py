@@ -5,6 +5,7 @@ settings carry their English in their field (declared once) and their Chinese in
 A sentence may hold ``{named}`` places, filled with ``str.format``: ``{rows:,}`` gives "1,240".
 """
 
+import re
 from functools import cache
 from importlib import import_module
 
@@ -14,6 +15,7 @@ PARTS = (
     "errors", "engine", "reading", "rows", "profile", "cleaning", "health", "manage", "models", "shell", "data",
     "train", "preflight", "watch", "queue", "bin", "incidents", "launch", "try_", "results", "terminal", "data_label", "data_manage", "data_health", "data_clean", "upkeep", "access",
 )
+ONE = re.compile(r"(?<![\d.,])1 (more piece|row|text|label|class|token|character|cell|column|file|fold|data set|step)(?:e?s)\b")  # "1 rows"
 
 
 @cache
@@ -29,7 +31,8 @@ def table() -> dict[str, tuple[str, str]]:
 
 def say(key: str, lang: str = "en", **values) -> str:
     """The sentence ``key`` in ``lang`` ("en" or "zh"), its places filled with ``values``."""
-    return table()[key][LANGUAGES.index(lang)].format(**values)
+    sentence = table()[key][LANGUAGES.index(lang)].format(**values)
+    return ONE.sub(r"1 \1", sentence) if lang == "en" and values else sentence
 
 
 def say_setting(model: type, field: str, lang: str = "en") -> tuple[str, str]:

@@ -16,6 +16,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "error.bin-empty": ("Nothing was deleted, so there is nothing to bring back.", "没有删除过内容，无需恢复。"),
     # settings
     "error.setting-unknown": ("There is no setting named “{name}”. Known: {known}.", "没有名为“{name}”的设置。可用：{known}。"),
+    "error.setting-none": ("“{name}” cannot be set here: there is nothing to set. Leave it out.", "这里不能设置“{name}”：没有可设置的项目。请去掉它。"),
     "error.setting-more": ("Setting {name} is “{value}”, but must be more than {limit}. Change it.", "设置 {name} 是“{value}”，必须大于 {limit}。请修改。"),
     "error.setting-least": ("Setting {name} is “{value}”, but must be at least {limit}. Change it.", "设置 {name} 是“{value}”，至少应为 {limit}。请修改。"),
     "error.setting-less": ("Setting {name} is “{value}”, but must be less than {limit}. Change it.", "设置 {name} 是“{value}”，必须小于 {limit}。请修改。"),
@@ -26,6 +27,8 @@ WORDS: dict[str, tuple[str, str]] = {
     # machine
     "error.disk-full": ("The disk that holds {path} is full: {free:,} MB free, {needed:,} MB or more needed. Make room (empty the bin, delete old runs), or choose a workspace on another disk with --workspace.", "{path} 所在的磁盘已满：剩余 {free:,} MB，至少需要 {needed:,} MB。请腾出空间（清空回收站、删除旧的训练），或用 --workspace 选择其他磁盘上的工作区。"),
     # training
+    "error.start-typed": ("There is nothing called “{name}” to start from. Known: {known}, folder:PATH, or hub:NAME for a model of the hub.", "没有名为“{name}”的起点。可用：{known}、folder:路径，或用 hub:名称 表示 hub 上的模型。"),
+    "error.folder-outside": ("Other machines can reach this page, so it opens no folder outside the workspace {root}. Move the model's folder in there, or start by fm-gui train on the server.", "其他机器可以访问此页面，因此不会打开工作区 {root} 以外的文件夹。请把模型文件夹移到其中，或在服务器上用 fm-gui train 开始。"),
     "error.role-missing": ("Data set “{name}” lacks the column for: {roles}. Its columns are {columns}; choose which plays this part.", "数据集“{name}”缺少以下用途的列：{roles}。现有列：{columns}；请指定用哪一列。"),
     "error.no-usable-rows": ("Data set “{name}” has no row in which both text and label are filled. Check the chosen columns.", "数据集“{name}”中没有文本和标签都填写了的行。请检查所选的列。"),
     "error.one-class": ("Every row has the label “{label}” in column {column}, so there is nothing to tell apart. Add rows with other labels, or choose another label column.", "列 {column} 中每一行的标签都是“{label}”，没有可区分的内容。请添加其他标签的数据，或另选标签列。"),
@@ -38,5 +41,6 @@ WORDS: dict[str, tuple[str, str]] = {
     "error.crash": ("Training ended on an error that fm_gui does not know: {kind}: {text}. The log of the run has the details; Resume goes on from the last checkpoint.", "训练因 fm_gui 不认识的错误而结束：{kind}：{text}。详情见该训练的日志；点“继续”可从上个检查点接着训练。"),
     "error.predict-column": ("{file} has no column “{column}”, which this model reads. Its columns are {found}; rename the one with the texts.", "{file} 中没有这个模型要读取的列“{column}”。现有列：{found}；请把文本所在的列改成这个名字。"),
     "error.predict-unreadable": ("{rows:,} rows of {file} cannot be read, the first is row {first}. Repair or remove them, so that every row gets its prediction.", "{file} 中有 {rows:,} 行无法读取，第一处在第 {first} 行。请修好或删除这些行，使每一行都能得到预测。"),
+    "error.no-texts": ("There is no text to answer. Send at least one: texts=[\"...\"].", "没有要回答的文本。请至少发送一条：texts=[\"...\"]。"),
     "error.not-a-list": ("{name} must be a list of texts, not {value}.", "{name} 必须是文本列表，而不是 {value}。"),
 }

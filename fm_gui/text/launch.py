@@ -32,5 +32,5 @@ WORDS: dict[str, tuple[str, str]] = {
     "cli.option.no-start": ("Only make the run: `fm-gui resume` starts it here, `fm-gui launch-script` elsewhere.", "只创建训练：用 `fm-gui resume` 在本机开始，或用 `fm-gui launch-script` 在别处开始。"),
     "cli.launch.written": ("Written to {file}.", "已写入 {file}。"),
     "cli.launch.shared": ("The machines must see {folder} on a disk that they share with this one.", "那些机器必须能在与本机共享的磁盘上看到 {folder}。"),
-    "cli.train.made": ("{run} is made, and not started. `fm-gui resume {run}` starts it here; `fm-gui launch-script {run} --on slurm` writes what starts it on a cluster.", "{run} 已创建，尚未开始。`fm-gui resume {run}` 在本机开始；`fm-gui launch-script {run} --on slurm` 生成在集群上开始的脚本。"),
+    "cli.train.made": ("{run} is made, and not started. `fm-gui resume {run}{at}` starts it here; `fm-gui launch-script {run} --on slurm{at}` writes what starts it on a cluster.", "{run} 已创建，尚未开始。`fm-gui resume {run}{at}` 在本机开始；`fm-gui launch-script {run} --on slurm{at}` 生成在集群上开始的脚本。"),
 }

@@ -29,9 +29,9 @@ WORDS: dict[str, tuple[str, str]] = {
     "start.scratch": ("From scratch", "从零开始"),
     "start.scratch.about": (
         "Random weights: knows nothing yet and learns only from your text, in any language.",
-        "权重随机：一无所知，只从您的文本学习，任何语言都可以。",
+        "权重随机：一无所知，只从你的文本学习，任何语言都可以。",
     ),
-    "start.run": ("Your model “{run}”", "您的模型“{run}”"),
+    "start.run": ("Your model “{run}”", "你的模型“{run}”"),
     "start.run.about": ("Goes on from what “{run}” learned from “{data}”.", "在“{run}”从“{data}”学到的基础上继续。"),
     "hint.model-size": (
         "{text} of text supports about {supported} parameters; this model has {parameters} and will learn much of it by heart. "

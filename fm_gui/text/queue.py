@@ -76,7 +76,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "silent.judging": ("It is scoring the held-back rows.", "它正在给预留数据评分。"),
     "silent.computing": ("It is calculating a step.", "它正在计算一步。"),
     "silent.elsewhere": ("It is in {function} of {file}.", "它停在 {file} 的 {function}。"),
-    "silent.cli": ("End it: fm-gui end {run}; then go on: fm-gui resume {run}", "结束它：fm-gui end {run}；再继续：fm-gui resume {run}"),
+    "silent.cli": ("End it: fm-gui end {run}{at}; then go on: fm-gui resume {run}{at}", "结束它：fm-gui end {run}{at}；再继续：fm-gui resume {run}{at}"),
     "silent.ended": ("{name} was ended. Resume goes on from the last saved step.", "{name} 已结束。继续训练会从上次保存的一步接着进行。"),
     # going on with changed settings
     "resume.title": ("Resume {name} with changes", "改动后继续训练 {name}"),

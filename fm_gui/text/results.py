@@ -73,6 +73,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "export.snippet.help": ("Unpack the zip, install what it needs (pip install -r requirements.txt), and put the folder's name in place of MODEL.", "解压后安装所需的包（pip install -r requirements.txt），并把 MODEL 换成文件夹名。"),
     "export.folder": ("On this machine it is in", "在这台机器上的位置"),
     "export.card": ("Model card", "模型说明"),
+    "error.export-folder": ("There is no folder {folder} to write {file} in. Make it first, or choose another place.", "没有可写入 {file} 的文件夹 {folder}。请先创建它，或换个位置。"),
     "error.export-write": ("{path} cannot be written: {reason}. Choose another place, or make room.", "无法写入 {path}：{reason}。请换个位置，或腾出空间。"),
     "error.export-reload": ("The packed model does not load in a fresh process: {reason}. Nothing was exported; check that transformers is installed whole (fm-gui doctor).", "打包后的模型无法在新进程中加载：{reason}。没有导出任何内容；请检查 transformers 是否完整安装（fm-gui doctor）。"),
     "error.export-differs": ("The packed model of “{name}” answers differently from the one here (by {difference:.2g}), so {file} was not kept. Train it again, or report this.", "“{name}”打包后的回答与这里的不同（相差 {difference:.2g}），因此没有保留 {file}。请重新训练，或报告此问题。"),

@@ -4,7 +4,7 @@ import time
 from pathlib import Path
 
 from fm_gui.files import read_json, write_json
-from fm_gui.plan import check_every, checks_of, fitting_steps, steps_of
+from fm_gui.plan import FEWEST_STEPS, check_every, checks_of, fitting_steps, steps_of
 from fm_gui.runs import Run
 from fm_gui.workspace import Workspace
 
@@ -34,8 +34,11 @@ def measured_plan(run: Run, job, report) -> dict:
         if "seconds_per_step" not in known:
             report.phase("measuring")
             known |= _measured(job, report, train.minutes * 60)
-        steps = fitting_steps(train, known["seconds_per_step"], known["seconds_per_check"], steps)
-    estimate = known | {"asked": asked, "steps": steps, "steps_per_epoch": per_epoch, "eval_every": check_every(train, steps, per_epoch)}
+        most, steps = steps, fitting_steps(train, known["seconds_per_step"], known["seconds_per_check"], steps)
+        if steps < min(FEWEST_STEPS, most):
+            report.incident("few-steps", steps=steps, minutes=train.minutes, seconds=round(known["seconds_per_step"], 1))
+    every = check_every(train, steps, per_epoch, known.get("seconds_per_step", 0.0), known.get("seconds_per_check", 0.0))
+    estimate = known | {"asked": asked, "steps": steps, "steps_per_epoch": per_epoch, "eval_every": every}
     estimate["compile"] = train.compile == "on" or (train.compile == "auto" and known.get("compile", bool(before and before.compile)))
     if "seconds_per_step" in known:
         checks = checks_of(steps, estimate["eval_every"])
@@ -55,7 +58,9 @@ def _measured(job, report, budget: float) -> dict[str, float]:
 
     begin = time.perf_counter()
     check.score(job, LoopState(), report)
+    report.beat()
     check.samples(job)
+    report.beat()
     one_check = time.perf_counter() - begin
     steps = loop.steps_from(job, 0)
     with undone(job.model, job.optimizers):

@@ -19,7 +19,7 @@ from gradio import FileData
 from gradio.data_classes import FileDataDict
 from gradio.utils import get_upload_folder
 
-from fm_gui import queue, tasks
+from fm_gui import demo, queue, tasks
 from fm_gui.config import ModelSpec, RunConfig, TrainSettings
 from fm_gui.data.dataset import Dataset
 from fm_gui.errors import UserError
@@ -85,7 +85,7 @@ class Api:
         self, task: str, data: str, start: str = "", preset: Literal["quick", "balanced", "best"] = "balanced",
         minutes: float | None = None, settings: dict[str, Any] | None = None, name: str = "",
     ) -> str:  # fmt: skip
-        """Start training and return the run's id; ``settings`` takes training, model and task settings alike."""
+        """Start training and return the run's id; ``start`` as --model of the command line, ``settings`` takes training, model and task settings alike."""
         from fm_gui import plan
 
         return plan.start(self._workspace, self._config(task, data, start, preset, minutes, settings), name).id
@@ -191,6 +191,8 @@ class Api:
         found = self._run(run)
         if not isinstance(texts, list):
             raise UserError("not-a-list", name="texts", value=str(texts)[:80])
+        if not texts:
+            raise UserError("no-texts")
         return predict.load(found).predict([{_input(found): str(text)} for text in texts], **(settings or {}))
 
     def generate(self, run: str, prompt: str, settings: dict[str, Any] | None = None) -> str:
@@ -223,8 +225,11 @@ class Api:
     def _config(self, task: str, data: str, start: str, preset: str, minutes: float | None, settings: dict[str, Any] | None) -> RunConfig:
         """What was asked for; ``settings`` sorted into the training's, the model's and the task's own. Raises UserError for an unknown one."""
         from fm_gui import plan
+        from fm_gui.models.starts import read_start
 
-        asked: Row = {"train": {}, "options": {}}
+        start, architecture, size = read_start(self._workspace, start)
+        demo.check_folder(start, self._workspace.root)
+        asked: Row = {"train": {}, "options": {}, "architecture": architecture, "size": size}
         learned = tasks.get_task(task)
         of_model = ModelSpec.model_fields.keys() - {"start"}
         known = TrainSettings.model_fields.keys() | learned.Options.model_fields.keys() | of_model

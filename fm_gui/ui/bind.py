@@ -39,8 +39,10 @@ def all_words() -> dict[str, tuple[str, str]]:
 
 _WORDS = all_words()
 # gradio looks a key with dots up as a path, so dots become underscores; every Chinese locale shares one table
-_CHINESE = {key.replace(".", "_"): zh for key, (_, zh) in _WORDS.items()}
-I18N = gr.I18n(en={key.replace(".", "_"): en for key, (en, _) in _WORDS.items()}, **{"zh": _CHINESE, "zh-CN": _CHINESE, "zh-TW": _CHINESE})
+_ENGLISH, _CHINESE = ({key.replace(".", "_"): pair[index] for key, pair in _WORDS.items()} for index in (0, 1))
+# said to screen readers after each event; Gradio forgot to give it words
+_ENGLISH["common.complete"], _CHINESE["common.complete"] = _WORDS["page.complete"]
+I18N = gr.I18n(en=_ENGLISH, **{"zh": _CHINESE, "zh-CN": _CHINESE, "zh-TW": _CHINESE})
 
 
 def word(key: str):

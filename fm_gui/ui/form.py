@@ -15,6 +15,7 @@ from pydantic.fields import FieldInfo
 
 from fm_gui.config import Settings
 from fm_gui.data.recipe import Step
+from fm_gui.text import table
 from fm_gui.ui.bind import setting_key, word
 from fm_gui.ui.view import free_choice
 
@@ -119,13 +120,19 @@ def _widget(model: type[Settings], name: str, elem_id: str) -> gr.components.Com
         shared = {name: shared[name] for name in ("label", "elem_id", "interactive")}
         return gr.Dataframe(headers=["", ""], column_count=2, type="array", static_columns=[0], max_height=320, **shared)
     if choices:
-        return gr.Radio(list(choices), **shared) if len(choices) <= FEW else gr.Dropdown(list(choices), filterable=False, **shared)
+        named = [(choice_word(choice), choice) for choice in choices]
+        return gr.Radio(named, **shared) if len(choices) <= FEW else gr.Dropdown(named, filterable=False, **shared)
     if kind is bool:
         return gr.Checkbox(**shared)
     if kind in (int, float):
         return _number(kind, field, shared)
     assert kind is str, f"no widget for {kind}"
     return gr.Textbox(max_lines=1, **shared)
+
+
+def choice_word(choice: str) -> str:
+    """What a choice is called, in the browser's language; a name of its own ("bf16") stands as it is."""
+    return str(word(f"choice.{choice}")) if f"choice.{choice}" in table() else choice
 
 
 def _number(kind: type, field: FieldInfo, shared: dict) -> gr.components.Component:

@@ -29,7 +29,7 @@ def ago(seconds: float, lang: str) -> str:
             seconds -= seconds % unit
             break
     words = duration(seconds, lang)
-    shortest = {"en": (" 0 s", " 0 min", " 0 h"), "zh": (" 0 秒", " 0 分", " 0 小时")}[lang]
+    shortest = {"en": (" 0 s", " 0 min", " 0 h"), "zh": (" 0 秒", " 0 分钟", " 0 小时")}[lang]
     return say("time.ago", lang, time=next((words.removesuffix(end) for end in shortest if words.endswith(end)), words))
 
 

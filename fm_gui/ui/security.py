@@ -33,6 +33,11 @@ def check_bind(host: str, guarded: bool, insecure: bool) -> None:
         raise UserError("bind", host=host)
 
 
+def is_reached(host: str, root_path: str, proxies: str) -> bool:
+    """Whether other machines can reach the page: by its own address, or through a proxy."""
+    return host not in _LOOPBACK or bool(root_path or proxies)
+
+
 def on_space() -> bool:
     """True on Hugging Face Spaces."""
     return bool(os.environ.get("SPACE_ID"))

@@ -3,6 +3,7 @@
 import gradio as gr
 
 from fm_gui.config import TrainSettings
+from fm_gui.models.catalog import USUAL_SIZE
 from fm_gui.tasks import TASKS
 from fm_gui.ui import train_acts, train_preflight
 from fm_gui.ui.bind import act, word
@@ -67,7 +68,7 @@ def _from_what() -> dict:
             parts["size"] = gr.Slider(
                 0,
                 len(SIZES) - 1,
-                value=SIZES.index("5m"),
+                value=SIZES.index(USUAL_SIZE),
                 step=1,
                 label=word("train.size"),
                 interactive=True,
@@ -75,7 +76,8 @@ def _from_what() -> dict:
                 elem_classes="train-size",
                 buttons=[],
             )
-            parts["size-line"] = gr.HTML(elem_id="train-size-line")
+            # a name below the slider moves it; the keyboard has the slider itself
+            parts["size-line"] = gr.HTML(elem_id="train-size-line", js_on_load="element.addEventListener('click', ({target}) => fm.slide('train-size', target.dataset.at));")
     return parts
 
 

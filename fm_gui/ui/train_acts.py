@@ -106,7 +106,9 @@ def _length_view(workspace: Workspace, lang: str, choice: Choice, filled_before:
     filled = train_choice.fill(workspace, choice)
     train, options = (filled["train"], filled["options"]) if filled_before is not None else (choice.train, choice.options[choice.task])
     if filled != filled_before:
-        view |= {"filled": json.dumps(filled), **{f"train-{name}": train[name] for name in train_choice.TRAIN_FIELDS}}
+        view |= {"filled": json.dumps(filled)}
+    if any(filled[part] != (filled_before or {}).get(part) for part in ("train", "options")):
+        view |= {f"train-{name}": train[name] for name in train_choice.TRAIN_FIELDS}
         view |= {f"option-{choice.task}-{name}": options[name] for name in train_choice.OPTION_FIELDS[choice.task]}
     return view
 

@@ -4,13 +4,13 @@ import json
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from fm_gui import plan, tasks
+from fm_gui import demo, plan, tasks
 from fm_gui.config import ModelSpec, RunConfig, TrainSettings, parse
 from fm_gui.data.dataset import Dataset
 from fm_gui.data.samples import get_sample
 from fm_gui.errors import UserError
 from fm_gui.models import hub
-from fm_gui.models.catalog import ARCHITECTURES, architectures_for, get_architecture, size_hint
+from fm_gui.models.catalog import ARCHITECTURES, USUAL_SIZE, architectures_for, get_architecture, size_hint
 from fm_gui.tasks import TASKS, get_task
 from fm_gui.ui.form import field_names, form_values
 from fm_gui.workspace import Workspace
@@ -29,18 +29,18 @@ NAMES = (
 
 @dataclass(frozen=True)
 class Choice:
-    """Everything chosen. ``filled`` is what the fields of Advanced showed before anyone changed them."""
+    """Everything chosen. ``filled`` is what the fields of Advanced and the size showed before anyone changed them."""
 
     data: str | None = None
     task: str | None = None
     start: str | None = None  # as ModelSpec.start, or "other"
     other: str = ""
     architecture: str = ""
-    size: str = "5m"
+    size: str = USUAL_SIZE
     vocab_size: int = 0
     preset: str = "balanced"  # or "minutes"
     minutes: float | None = 10
-    filled: dict[str, dict[str, Any]] = field(default_factory=dict)  # {"train": {...}, "options": {...}}
+    filled: dict[str, Any] = field(default_factory=dict)  # {"train": {...}, "options": {...}, "size": "1m"}
     train: dict[str, Any] = field(default_factory=dict)
     options: dict[str, dict[str, Any]] = field(default_factory=dict)
 
@@ -53,7 +53,7 @@ class Choice:
         if not typed:
             raise UserError("start-missing")
         looks_local = typed[0] in "/~.\\" or typed[1:2] == ":"
-        return f"folder:{typed}" if looks_local else f"hub:{typed}"
+        return f"folder:{typed}" if looks_local else f"hub:{typed.removeprefix('hub:')}"
 
 
 def read(args) -> Choice:
@@ -95,11 +95,19 @@ def settle(workspace: Workspace, choice: Choice) -> Choice:
         return choice
     known = [start.value for start in hub.list_starts(workspace, get_task(task))]
     kinds = [one.name for one in architectures_for(get_task(task).head)]
-    return replace(
+    settled = replace(
         choice,
         start=choice.start if choice.start in (*known, "other") else known[0],
         architecture=choice.architecture if choice.architecture in kinds else kinds[0],
     )
+    untouched = choice.size == choice.filled.get("size", USUAL_SIZE)
+    return replace(settled, size=_usual_size(workspace, settled)) if untouched else settled
+
+
+def _start(workspace: Workspace, choice: Choice) -> str:
+    """The value for ModelSpec.start. Raises UserError for a folder that this page must not open."""
+    demo.check_folder(choice.model_start, workspace.root)
+    return choice.model_start
 
 
 def preset_values(workspace: Workspace, choice: Choice) -> dict[str, dict[str, Any]]:
@@ -107,16 +115,23 @@ def preset_values(workspace: Workspace, choice: Choice) -> dict[str, dict[str, A
     if choice.start == "other" and not choice.other.strip():
         return {}
     scratch = choice.start == "scratch"
-    model = ModelSpec(start=choice.model_start, **({"architecture": choice.architecture, "size": choice.size} if scratch else {}))
+    model = ModelSpec(start=_start(workspace, choice), **({"architecture": choice.architecture, "size": choice.size} if scratch else {}))
     return get_task(choice.task).presets(model, Dataset(workspace, choice.data).spec.rows)
 
 
-def fill(workspace: Workspace, choice: Choice) -> dict[str, dict[str, Any]]:
-    """What the fields of Advanced show for this choice, before anyone changes them."""
+def _usual_size(workspace: Workspace, choice: Choice) -> str:
+    """The size from scratch that nobody has to choose."""
+    if choice.start != "scratch":
+        return choice.size
+    return plan.usual_size(Dataset(workspace, choice.data), get_task(choice.task), get_architecture(choice.architecture), choice.vocab_size)
+
+
+def fill(workspace: Workspace, choice: Choice) -> dict[str, Any]:
+    """What the fields of Advanced and the size show for this choice, before anyone changes them."""
     preset = "balanced" if choice.preset == "minutes" else choice.preset
     values = preset_values(workspace, choice).get(preset, {})
     settings = parse(TrainSettings, {"preset": preset} | values).model_dump(mode="json", exclude={"preset", "minutes"})
-    return {"train": settings, "options": get_task(choice.task).Options().model_dump(mode="json")}
+    return {"train": settings, "options": get_task(choice.task).Options().model_dump(mode="json"), "size": _usual_size(workspace, choice)}
 
 
 def config_of(workspace: Workspace, choice: Choice) -> RunConfig:
@@ -133,7 +148,7 @@ def config_of(workspace: Workspace, choice: Choice) -> RunConfig:
         workspace,
         task=choice.task,
         data=choice.data,
-        start=choice.model_start,
+        start=_start(workspace, choice),
         architecture=choice.architecture if scratch else "",
         size=choice.size,
         vocab_size=choice.vocab_size if scratch else 0,
@@ -159,13 +174,13 @@ def from_run(workspace: Workspace, run_id: str) -> Choice:
         start=config.model.start if known else "other",
         other="" if known else config.model.start.split(":", 1)[1],
         architecture=config.model.architecture,
-        size=config.model.size if config.model.size in SIZES else "5m",
+        size=config.model.size if config.model.size in SIZES else USUAL_SIZE,
         vocab_size=config.model.vocab_size,
         preset="minutes" if by_minutes else config.train.preset,
         minutes=config.train.minutes or 10,
         train=config.train.model_dump(mode="json", exclude={"preset", "minutes"}),
     )
-    settled = settle(workspace, choice)
+    settled = replace(settle(workspace, choice), size=choice.size)
     if (settled.data, settled.task) != (choice.data, choice.task):
         return replace(settled, train={})
     options = {config.task: get_task(config.task).Options().model_dump(mode="json") | config.options}

@@ -80,8 +80,10 @@ def size_line(workspace: Workspace, choice: Choice, lang: str) -> str:
     """How many parameters, and whether the data can feed them (the plan says it in figures)."""
     count, hungry = size_of(workspace, choice)
     warn = f'<p class="fm-warn">{esc(say("train.size.hungry", lang))}</p>' if hungry else ""
-    ticks = "".join(f"<span{' class=on' if size == choice.size else ''}>{size.upper()}</span>" for size in SIZES)
-    line = esc(say("train.about-parameters", lang, count=short(count)))
+    ticks = "".join(
+        f'<button type="button" tabindex="-1" data-at="{at}"{" class=on" if size == choice.size else ""}>{size.upper()}</button>' for at, size in enumerate(SIZES)
+    )
+    line = esc(say("train.about-parameters", lang, size=choice.size.upper(), count=short(count)))
     return f'<div class="train-sizes" aria-hidden="true">{ticks}</div><p role="status">{line}</p>{warn}'
 
 
@@ -123,7 +125,7 @@ def examples(plan: Plan, lang: str) -> str:
     for example in plan.examples:
         tokens = example["input"]
         more = (
-            f'<span class="fm-muted">{esc(say("train.plan.more-tokens", lang, tokens=len(tokens) - SHOWN_TOKENS))}</span>'
+            f'<p class="fm-muted">{esc(say("train.plan.more-tokens", lang, tokens=len(tokens) - SHOWN_TOKENS))}</p>'
             if len(tokens) > SHOWN_TOKENS
             else ""
         )

@@ -44,7 +44,7 @@ def more() -> dict[str, Any]:
                                    elem_id="try-examples", elem_classes="try-examples")
     with gr.Accordion(word("try.file"), open=False, elem_id="try-file-fold") as parts["file-fold"]:
         gr.Markdown(word("try.file.help"), elem_classes="fm-muted")
-        parts["file"] = gr.File(label=word("try.file.drop"), height=112, elem_id="try-file", interactive=True)
+        parts["file"] = gr.File(label=word("try.file.drop"), height=160, elem_id="try-file", interactive=True)
         parts["file-note"] = gr.HTML(elem_id="try-file-note")
         parts["file-stop"] = gr.Button(word("try.stop"), size="sm", visible=False, elem_id="try-file-stop")
         parts["file-done"] = gr.DownloadButton(word("try.file.download"), size="md", visible=False, elem_id="try-file-download")

@@ -19,6 +19,7 @@ from fm_gui.models.catalog import (
     recommended,
     short,
     size_hint,
+    usual_size,
 )
 
 
@@ -119,7 +120,7 @@ def test_packaged_parameters_are_those_of_the_file():
 
 def test_size_hint_speaks_of_the_text_and_the_model():
     key, values = size_hint(5_360_000, 3_000_000)
-    assert (key, values) == ("hint.model-size", {"text": "3MB", "supported": "1M", "parameters": "5.36M"})
+    assert (key, values) == ("hint.model-size", {"text": "3 MB", "supported": "1M", "parameters": "5.36M"})
     assert size_hint(1_100_000, 3_000_000) is None
     assert size_hint(1_100_000, 0) is not None
 
@@ -144,3 +145,11 @@ def test_the_page_part_imports_no_torch():
         "assert not {'torch', 'transformers', 'tokenizers'} & set(sys.modules), sorted(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES, ids=lambda one: one.name)
+def test_the_usual_size_is_one_that_the_text_can_feed(architecture):
+    sizes = [usual_size(architecture, 4096, text, architecture.heads[0]) for text in (10_000, 3_000_000, 20_000_000, 10**12)]
+    assert sizes == ["1m", "1m", "5m", "5m"]
+    for size, text in zip(sizes[1:], (3_000_000, 20_000_000, 10**12)):
+        assert size_hint(architecture.parameters(size, 4096), text) is None

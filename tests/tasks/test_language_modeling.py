@@ -151,3 +151,15 @@ def test_greedy_writing_equals_generate_beyond_the_window_too(workspace):
     long = list(causal_lm.write(model, job.processor, ids, causal_lm.PredictOptions(max_new_tokens=80)))
     assert len(long) == 80 or job.processor.eos_token_id is not None
     assert long == list(causal_lm.write(model, job.processor, ids, causal_lm.PredictOptions(max_new_tokens=80)))  # seeded
+
+
+def test_what_an_untrained_model_writes_differs_from_prompt_to_prompt(workspace):
+    job, _ = toy_job(workspace, "causal-lm", architecture="nanochat")
+
+    def written() -> list[str]:
+        made = job.task.samples(job.model, job.processor, job.data["validation"], job.config, job.device)
+        return [one["text"].removeprefix(one["prompt"]) for one in made]
+
+    first = written()
+    assert len(first) == len(set(first)) == 3
+    assert written() == first

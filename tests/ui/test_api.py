@@ -40,6 +40,24 @@ def test_mistakes_come_as_their_sentence(client, reviews):
         client.predict(task="text-classification", data="api-reviews", settings={"learning_rate": 7}, api_name="/start_run")
 
 
+def test_what_to_start_from_is_read_as_on_the_command_line(client, reviews, served):
+    asked = {"task": "text-classification", "data": "api-reviews", "preset": "quick", "api_name": "/start_run"}
+    run = served.workspace.run(client.predict(start="modernbert:1m", settings={"max_steps": 1}, **asked))
+    assert (run.config.model.start, run.config.model.architecture, run.config.model.size) == ("scratch", "modernbert", "1m")
+    run.stop()
+    with pytest.raises(AppError, match="nothing called “minilmm”.*minilm, .*modernbert"):
+        client.predict(start="minilmm", **asked)
+    with pytest.raises(AppError, match="no size|1m"):
+        client.predict(start="modernbert:2m", **asked)
+    run.wait(120)
+
+
+def test_nothing_to_predict_is_a_sentence(client, served):
+    make_run(served.workspace, "api-empty", "done", step=50)
+    with pytest.raises(AppError, match="at least one"):
+        client.predict(run="api-empty", texts=[], api_name="/predict")
+
+
 def test_runs_are_listed_followed_and_deleted(client, served):
     make_run(served.workspace, "api-run", "stopped", step=50)
     assert client.predict(run="api-run", api_name="/run_status")["step"] == 50

@@ -243,9 +243,18 @@ def test_every_handler_answers_only_what_the_page_has(workspace, reviews):
     assert all(f"train-option-{task}-{name}" in ids for task, names in OPTION_FIELDS.items() for name in names)
 
 
+def test_the_size_follows_the_text_until_someone_chooses_one(workspace, prose):
+    values, view = opened(workspace, data=prose)
+    assert SIZES[values["size"]] == "1m" and "Size 1M: about" in view["size-line"]
+    config = plan.make_config(workspace, task=values["task"], data=prose)
+    assert (config.model.start, config.model.size) == ("scratch", "1m")
+    chosen = train_choice.settle(workspace, train_choice.read(args(values | {"size": SIZES.index("30m"), "architecture": "bert"})))
+    assert chosen.size == "30m"
+
+
 def test_settled_values_survive_the_browser(workspace, reviews):
     values, _ = opened(workspace, data=reviews)
-    assert json.loads(values["filled"]).keys() == {"train", "options"}
+    assert json.loads(values["filled"]).keys() == {"train", "options", "size"}
     assert args(json.loads(json.dumps(values))) == args(values)
 
 
