@@ -23,7 +23,7 @@ from pydantic import BaseModel
 
 from fm_gui import demo, machine
 from fm_gui import plan as planning
-from fm_gui.config import RunConfig
+from fm_gui.config import RunConfig, TrainSettings
 from fm_gui.errors import UserError
 from fm_gui.files import read_json, write_json
 from fm_gui.preflight_advice import Advice, advise
@@ -173,8 +173,11 @@ def conclude(workspace: Workspace, config: RunConfig, planned: planning.Plan, fo
         steps = steps or planning.fitting_steps(train, step, check, planning.steps_of(train, planned.steps_per_epoch))
         checks = planning.checks_of(steps, planning.check_every(train, steps, planned.steps_per_epoch, step, check))
         mid = found["launch_seconds"] + found["start_seconds"] + steps * step + checks * check + found["evaluation_seconds"]
-        half = max(0.1, 2 * found["spread"])  # twice the standard error of the mean; never surer than a tenth
+        # twice the standard error of the mean; never surer than a tenth, or than a quarter where processes wait for each other
+        half = max(0.1 if train.processes == 1 else 0.25, 2 * found["spread"])
         seconds = Range(low=mid * (1 - half / (1 + half)), mid=mid, high=mid * (1 + half))
+    alike = _sharing_memory(train, found.get("device", train.device))
+    found |= {name: alike * found[name] for name in ("peak_memory", "fixed_memory") if name in found}
     peak, needed, free = found.get("peak_memory", 0), planning.disk_needed(weights, checkpoint), shutil.disk_usage(workspace.root).free
     memory_fits = "memory" not in found and peak * MARGIN <= found["available_memory"]
     result = Preflight(
@@ -186,6 +189,11 @@ def conclude(workspace: Workspace, config: RunConfig, planned: planning.Plan, fo
     )  # fmt: skip
     result.advice = advise(workspace, config, result, found)
     return result
+
+
+def _sharing_memory(train: TrainSettings, device: str) -> int:
+    """How many processes share the memory: each has the CPU's in common with all, and a GPU's to itself."""
+    return train.processes if device == "cpu" else 1
 
 
 # -- what was measured before
@@ -231,7 +239,7 @@ def record(workspace: Workspace, run: Run, estimate: dict[str, Any]) -> None:
     entry = {
         "time": time.time(), "machine": platform.node(), "device": before.device, "run": run.id, "task": run.config.task, "steps": steps,
         "predicted_seconds": round(seconds, 2), "actual_seconds": estimate["actual_total"],
-        "predicted_memory": before.peak_memory, "actual_memory": estimate["actual_memory"], "fits": before.memory_fits, "ran_out": _ran_out(run),
+        "predicted_memory": before.peak_memory // _sharing_memory(run.config.train, before.device), "actual_memory": estimate["actual_memory"], "fits": before.memory_fits, "ran_out": _ran_out(run),
     }  # fmt: skip
     with open(workspace.root / "preflight.jsonl", "a", encoding="utf-8") as file:
         file.write(json.dumps(entry, ensure_ascii=False) + "\n")

@@ -70,6 +70,14 @@ def test_a_compiled_run_is_told_by_its_compiled_steps(workspace, config):
     assert concluded(workspace, config, compile=False).seconds_per_step == 0.5
 
 
+def test_processes_on_the_cpu_share_its_memory_and_wait_for_each_other(workspace):
+    config = toy_config(workspace, "text-classification", batch_size=64, processes=2)
+    two = concluded(workspace, config)
+    assert two.peak_memory == 10 * GB and not two.fits  # of 8
+    assert two.seconds.high / two.seconds.mid == pytest.approx(1.25)
+    assert concluded(workspace, config, device="cuda:0").peak_memory == 5 * GB
+
+
 # -- memory and disk
 
 

@@ -3,6 +3,7 @@
 import numpy as np
 
 MOST_ROWS = 5_000_000  # that are looked at
+FEW, UNSURE = 4, 0.15  # fewer timed steps than this do not show how much they vary: taken for this share at least
 
 
 def planned_work(job, steps: int) -> tuple[np.ndarray, int]:
@@ -14,7 +15,7 @@ def planned_work(job, steps: int) -> tuple[np.ndarray, int]:
     from fm_gui.data.batching import order
     from fm_gui.train.measure import micro_tokens
 
-    train = job.config.train
+    train = job.cut().train
     lengths = np.maximum(1, job.task.lengths(job.data["train"], job.config))
     per_epoch = job.task.steps_per_epoch(job.data["train"], job.config)
     if lengths.min() == lengths.max():  # only an epoch's last step may differ, and be no larger
@@ -64,4 +65,5 @@ def mean_step(seconds: list[float], work: list[int], mean_work: float) -> tuple[
     mean, spread = float(times.mean()), float(tokens.var())
     slope = float(np.clip(((times - mean) * (tokens - tokens.mean())).mean() / spread, 0, mean / tokens.mean())) if spread else mean / tokens.mean()
     left = times - slope * (tokens - tokens.mean())
-    return mean + slope * (mean_work - tokens.mean()), float(left.std() / max(1, len(left) - 1) ** 0.5 / mean)
+    unsure = float(left.std() / max(1, len(left) - 1) ** 0.5 / mean)
+    return mean + slope * (mean_work - tokens.mean()), max(unsure, UNSURE) if len(times) < FEW else unsure

@@ -9,6 +9,7 @@ import signal
 import sys
 import time
 import traceback
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
@@ -101,7 +102,7 @@ def measure(workspace: Workspace, run: Run, teller: Teller) -> None:
 
     born, ready = psutil.Process().create_time(), time.time()  # a run says "preparing" here
     device = torch.device(machine.pick(run.config.train.device))
-    set_up(str(device))
+    set_up(str(device), run.config.train.processes)
     if device.type == "cuda":
         teller.write({"available_memory": torch.cuda.mem_get_info(device)[0]})
     teller.at(0.2, "preflight.doing.model")
@@ -130,26 +131,32 @@ def measure(workspace: Workspace, run: Run, teller: Teller) -> None:
 
 
 def _steps(job, teller: Teller, beat) -> dict:
-    """Seconds of the run's mean step from usual ones, and the longest of all taken three times, with what saving copies held."""
+    """Seconds of the run's mean step from usual ones, and the longest of all taken three times, with what saving copies held.
+
+    Of several processes it is the first one's share; what they tell each other is not timed.
+    """
     from fm_gui.train import loop
     from fm_gui.train.checkpoint import LoopState, sizes, snapshot
     from fm_gui.train.measure import peak_memory, time_steps, wait_for
+    from fm_gui.train.ranks import Ranks
+
+    share = replace(job, ranks=Ranks(world=job.config.train.processes))
 
     def take(step) -> None:
-        loop.take_step(job, step)
+        loop.change_weights(job, *loop.gradients(share, step))
 
     planned = steps_of(job.config.train, job.task.steps_per_epoch(job.data["train"], job.config))
-    work, at = planned_work(job, planned)
+    work, at = planned_work(share, planned)
     # what is there whatever the batch: weights are loaded; gradients and the optimizer's state are to come, and a copy for saving
     fixed = psutil.Process().memory_info().rss + 2 * sizes(job.model, job.optimizers).checkpoint
-    usual = loop.steps_from(job, 0)
+    usual = loop.steps_from(share, 0)
     try:
         times = time_steps(take, usual, job.device, beat, STEP_SECONDS)
     finally:
         usual.close()
     teller.at(0.5, "preflight.doing.longest")
     held = snapshot(job.model, job.optimizers, LoopState())  # as a checkpoint has it while it is written
-    steps = loop.steps_from(job, at)
+    steps = loop.steps_from(share, at)
     try:
         longest = next(steps)
     finally:
@@ -191,7 +198,7 @@ def _compile(job, step: float, total: float, peak: int) -> dict:
         wait_for(job.device)
         took = time.perf_counter() - begin
         times = timed()
-    except (RuntimeError, OSError) as problem:  # no C++ compiler, or one that torch cannot use: its errors are RuntimeErrors
+    except (RuntimeError, OSError, MemoryError) as problem:  # no C++ compiler, or one that torch cannot use: its errors are RuntimeErrors
         if job.config.train.compile == "on":
             raise
         print("compile:", problem)
