@@ -51,4 +51,4 @@ def served(tmp_path_factory):
         yield Served(url, port, workspace, time.perf_counter() - begin, folder / "log.txt")
     finally:
         process.terminate()
-        process.wait(20)
+        process.wait(60)

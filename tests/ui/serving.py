@@ -60,7 +60,7 @@ def serving(folder: Path, *arguments: str, scheme: str = "http", port: int = 0, 
     finally:
         if process.poll() is None:
             process.terminate()
-        process.wait(30)
+        process.wait(60)
 
 
 def endpoints_that_take(name: str, value: str) -> list[tuple[str, dict]]:
