@@ -254,7 +254,7 @@ def plan(workspace: Workspace, config: RunConfig, progress: Callable[[int, int],
 
 
 def _warnings(config, dataset, data, steps, truncated, unknown, parameters) -> list[tuple[str, dict[str, Any]]]:
-    from fm_gui.models.catalog import size_hint
+    from fm_gui.models.catalog import get_architecture, size_hint
 
     rows, found = len(data["train"]), []
     if steps is not None and steps < 50:
@@ -268,7 +268,8 @@ def _warnings(config, dataset, data, steps, truncated, unknown, parameters) -> l
     if len(data["test"]) < 30:
         found.append(("plan.small-test", {"rows": len(data["test"])}))
     if config.model.start == "scratch":
-        hint = size_hint(parameters, sum(len(text.encode()) for text in dataset.texts("train")))
+        smallest = config.model.size == next(iter(get_architecture(config.model.architecture).sizes))
+        hint = size_hint(parameters, sum(len(text.encode()) for text in dataset.texts("train")), smallest)
         found += [hint] if hint else []
     return found
 

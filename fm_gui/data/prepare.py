@@ -81,8 +81,9 @@ def prepare(workspace, config: RunConfig, task, data, processor, progress: Calla
     if not (folder / "done.json").exists():
         _encode_all(folder, config, task, data, splits, processor, labels, progress)
     done = read_json(folder / "done.json")
-    left = {part: splits[part][~np.isin(splits[part], done["skipped"])] for part in PARTS}
-    return Prepared({part: _open(folder, part, done["columns"], left[part]) for part in PARTS}, labels, tuple(done["skipped"]))
+    skipped = done.get("skipped", [])  # made by a version that skipped none
+    left = {part: splits[part][~np.isin(splits[part], skipped)] for part in PARTS}
+    return Prepared({part: _open(folder, part, done["columns"], left[part]) for part in PARTS}, labels, tuple(skipped))
 
 
 def _key(config: RunConfig, task, processor, labels) -> str:
@@ -115,8 +116,11 @@ def _encode_all(folder: Path, config, task, data, splits, processor, labels, pro
             if not writers:
                 raise UserError("rows-unreadable", name=config.data.name, part=part, row=skipped[0] + 1)
         write_json(beside / "done.json", {"columns": kinds, "skipped": skipped})
-        if not folder.exists():
+        try:
             beside.rename(folder)
+        except OSError:
+            if not folder.exists():  # else another process was quicker, with the same
+                raise
     finally:
         shutil.rmtree(beside, ignore_errors=True)
 

@@ -254,6 +254,7 @@ def _bytes(number: int) -> str:
 # About 4 bytes a token, up to 27 readings before a model mostly repeats what it has read, 20 tokens to feed a parameter:
 # one parameter for every 3 bytes.
 BYTES_A_PARAMETER = 3
+ROOM, ROOM_OF_SMALLEST = 1.5, 4  # times that many before it is worth a warning; below the smallest there is nothing to choose
 USUAL_SIZE = "5m"  # where the text can feed it: learns in minutes without a GPU
 
 
@@ -266,9 +267,9 @@ def usual_size(architecture: Architecture, vocab_size: int, training_bytes: int,
     return sizes[0]
 
 
-def size_hint(parameters: int, training_bytes: int) -> tuple[str, dict[str, str]] | None:
-    """(words key, values) if the text is clearly too little for a model of this size trained from scratch, else None."""
+def size_hint(parameters: int, training_bytes: int, smallest: bool = False) -> tuple[str, dict[str, str]] | None:
+    """(words key, values) if the text is clearly too little for a model of this size (the ``smallest``?) from scratch, else None."""
     supported = max(training_bytes // BYTES_A_PARAMETER, 1)
-    if parameters <= 1.5 * supported:
+    if parameters <= (ROOM_OF_SMALLEST if smallest else ROOM) * supported:
         return None
-    return "hint.model-size", {"text": _bytes(training_bytes), "supported": short(supported), "parameters": short(parameters)}
+    return "hint.little-text" if smallest else "hint.model-size", {"text": _bytes(training_bytes), "supported": short(supported), "parameters": short(parameters)}

@@ -38,6 +38,10 @@ WORDS: dict[str, tuple[str, str]] = {
         "Choose a smaller size or add text.",
         "{text} 的文本大约够 {supported} 个参数使用；这个模型有 {parameters} 个，会把很多内容背下来。请选小一些的规模，或增加文本。",
     ),
+    "hint.little-text": (
+        "{text} of text supports about {supported} parameters; even the smallest model has {parameters} and will learn much of it by heart. Add text.",
+        "{text} 的文本大约够 {supported} 个参数使用；最小的模型也有 {parameters} 个，会把很多内容背下来。请增加文本。",
+    ),
     # mistakes
     "error.architecture-unknown": ("There is no architecture named “{name}”. Known: {known}.", "没有名为“{name}”的结构。可用：{known}。"),
     "error.size-unknown": ("There is no size named “{name}”. Known: {known}.", "没有名为“{name}”的规模。可用：{known}。"),

@@ -195,4 +195,4 @@ def size_of(workspace: Workspace, choice: Choice) -> tuple[int, bool]:
     architecture = get_architecture(choice.architecture)
     vocabulary, in_training = plan.guess_vocabulary(Dataset(workspace, choice.data), architecture, choice.vocab_size)
     count = architecture.parameters(choice.size, vocabulary, 0, get_task(choice.task).head)
-    return count, size_hint(count, in_training) is not None
+    return count, size_hint(count, in_training, choice.size == SIZES[0]) is not None

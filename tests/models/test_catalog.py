@@ -123,6 +123,8 @@ def test_size_hint_speaks_of_the_text_and_the_model():
     assert (key, values) == ("hint.model-size", {"text": "3 MB", "supported": "1M", "parameters": "5.36M"})
     assert size_hint(1_100_000, 3_000_000) is None
     assert size_hint(1_100_000, 0) is not None
+    assert size_hint(1_270_000, 1_620_000, smallest=True) is None  # a smaller one cannot be chosen
+    assert size_hint(1_270_000, 10_000, smallest=True)[0] == "hint.little-text"
 
 
 @pytest.mark.parametrize("number,text", [(999, "999"), (1_234, "1.23k"), (1_100_000, "1.1M"), (337_000_000, "337M"), (1.2e9, "1.2B")])
