@@ -69,7 +69,7 @@ def contents(run: Run, lang: str = "en") -> dict[str, Path | str]:
         raise UserError("run-no-model", name=run.id)
     template = (TEMPLATES / f"predict_{run.config.task}.py").read_text(encoding="utf-8")
     files: dict[str, Path | str] = {"README.md": card_text(run, lang), "predict.py": template, "requirements.txt": requirements(run)}
-    for path in sorted({path for pattern in PARTS for path in (run.path / "model").glob(pattern)}):
+    for path in sorted({path for pattern in PARTS for path in (run.path / "model").glob(pattern)} - {run.path / "model" / "manifest.json"}):
         files[path.name] = _without_origin(path) if path.suffix == ".json" else path
     return files
 

@@ -5,7 +5,6 @@ checkpoint.previous/   the one before, used when the newest is damaged
 best/                  model.safetensors of the best check so far, best.json (what was scored), manifest.json
 """
 
-import hashlib
 import shutil
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -16,7 +15,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from fm_gui.errors import UserError
-from fm_gui.files import bring_back, put_in_place, read_json, sync_to_disk, write_json
+from fm_gui.files import bring_back, damaged, measured, put_in_place, read_json, sync_to_disk, write_json
 from fm_gui.train.sharded import put_state, put_weights, whole_state, whole_weights
 
 DAMAGE = (OSError, ValueError, TypeError, KeyError, RuntimeError, SafetensorError, EOFError)
@@ -151,29 +150,17 @@ def write_snapshot(folder: Path, saved: Snapshot, aside: Path) -> None:
 
 def seal(folder: Path) -> None:
     """Write manifest.json, the size and hash of every file, and sync all of them to the disk."""
-    files = sync_all(folder)
-    write_json(folder / "manifest.json", {path.relative_to(folder).as_posix(): _fingerprint(path) for path in files})
-    sync_to_disk(folder)
-
-
-def sync_all(folder: Path) -> list[Path]:
-    """Put a folder and all its files where a power cut cannot reach them; returns the files."""
     files = sorted(path for path in folder.rglob("*") if path.is_file())
-    for path in (*files, folder):
+    for path in files:
         sync_to_disk(path)
-    return files
-
-
-def _fingerprint(path: Path) -> dict[str, Any]:
-    with open(path, "rb") as file:
-        return {"bytes": path.stat().st_size, "blake2b": hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).hexdigest()}
+    write_json(folder / "manifest.json", {path.relative_to(folder).as_posix(): measured(path) for path in files})
+    sync_to_disk(folder)
 
 
 def verify(folder: Path) -> None:
     """Raises ValueError or OSError if a file of a sealed folder is not what was written."""
-    for name, known in read_json(folder / "manifest.json").items():
-        if _fingerprint(folder / name) != known:
-            raise ValueError(f"{name} is not what was saved")
+    if broken := damaged(folder, read_json(folder / "manifest.json")):
+        raise ValueError(f"{broken[0]} is not what was saved")
 
 
 def previous_of(folder: Path) -> Path:

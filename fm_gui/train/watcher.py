@@ -10,10 +10,13 @@ import os
 import threading
 import time
 
+from fm_gui import layout
+from fm_gui.errors import UserError
 from fm_gui.train.report import Report, RunGone
 
 LOOK_EVERY = 0.3  # seconds
 PATIENCE = 1.2  # seconds that the work has to hear of a stop by itself
+LEASE_EVERY = 3600.0  # seconds
 LOSES_NOTHING = ("preparing", "measuring")
 
 
@@ -23,9 +26,13 @@ def watch(report: Report) -> None:
 
 
 def _look(report: Report) -> None:
-    gone, asked = 0, None
+    gone, asked, entered = 0, None, time.monotonic()
     while True:
         time.sleep(LOOK_EVERY)
+        if time.monotonic() - entered > LEASE_EVERY:  # a run of weeks still has the workspace open
+            entered = time.monotonic()
+            with contextlib.suppress(UserError, OSError):
+                layout.enter(report.run.workspace_root)
         gone = 0 if (report.run.path / "config.json").exists() else gone + 1
         if gone >= 3:  # not for one look: a network disk may stumble
             os._exit(0)

@@ -320,7 +320,7 @@ def save_model(job, report) -> None:
     """Replace model/ with a normal Hugging Face folder: weights, config with labels, tokenizer with its length limit."""
     import shutil
 
-    from fm_gui.train.checkpoint import aside_of, beside_of, sync_all
+    from fm_gui.train.checkpoint import aside_of, beside_of, seal
     from fm_gui.train.sharded import whole_weights
 
     weights = whole_weights(job.model)  # of a sharded model all ranks must help
@@ -333,7 +333,7 @@ def save_model(job, report) -> None:
         job.model.save_pretrained(beside, state_dict=weights)
         job.processor.model_max_length = job.task.limit(job.config)
         job.processor.save_pretrained(beside)
-        sync_all(beside)
+        seal(beside)
         put_in_place(beside, place, aside)
         shutil.rmtree(aside, ignore_errors=True)
 
