@@ -27,7 +27,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "preflight.checkpoint": ("One checkpoint takes {checkpoint}.", "一个检查点占 {checkpoint}。"),
     "preflight.compile.yes": ("Compiling the model pays: it saves about {time}, and will be done.", "编译模型划算：约省 {time}，将自动进行。"),
     "preflight.compile.no": ("Compiling the model was tried and does not pay here; it will not be done.", "试过编译模型，在这里不划算，将不编译。"),
-    "preflight.others": ("{count} other runs were at work meanwhile: alone it will be faster and have more memory.", "测量时另有 {count} 个训练在进行：单独运行会更快，可用内存也更多。"),
+    "preflight.others": ("Other runs were at work meanwhile ({count}): alone it will be faster and have more memory.", "测量时另有 {count} 个训练在进行：单独运行会更快，可用内存也更多。"),
     "preflight.hits": ("Earlier on this machine: {time} of {count} times were predicted within 15 %, {memory} of {count} memory peaks within 10 %.", "在这台机器上的历史：{count} 次预测中，用时有 {time} 次误差在 15 % 以内，内存有 {memory} 次误差在 10 % 以内。"),
     "preflight.apply": ("Apply", "采用"),
     "preflight.do-this": ("Do this:", "可以这样做："),

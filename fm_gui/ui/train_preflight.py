@@ -122,15 +122,15 @@ def card(result: Preflight, fingerprint: str, lang: str) -> str:
     verdict = f'<p class="{"fm-good" if good else "fm-failed"}"><b class="fm-mark" aria-hidden="true">{"✓" if good else "✕"}</b> <b>{esc(preflight_words.verdict(result, lang))}</b></p>'
     facts = []
     if result.seconds:
-        low, high = duration(result.seconds.low, lang), duration(result.seconds.high, lang)
+        low, high = (duration(seconds, lang).replace(" ", "\u00a0") for seconds in (result.seconds.low, result.seconds.high))
         facts.append((say("preflight.time.range", lang, low=low, high=high), say("preflight.time", lang)))
     facts.append((preflight_words.peak(result, lang), say("preflight.memory", lang, available=size(result.available_memory))))
     facts.append((size(result.disk_needed), say("preflight.disk", lang, free=size(result.disk_free))))
     items = "".join(f"<div><dd>{esc(value)}</dd><dt>{esc(label)}</dt></div>" for value, label in facts)
-    notes = "".join(f'<p class="fm-muted">{esc(note)}</p>' for note in preflight_words.notes(result, lang))
+    notes = "<br>".join(esc(note) for note in preflight_words.notes(result, lang))
     return (
         f'<section class="train-measured" data-of="{fingerprint}" role="status"><h3>{esc(say("preflight.title", lang))}</h3>{verdict}'
-        f'<dl class="train-facts">{items}</dl>{_advice(result, lang)}{notes}</section>'
+        f'<dl class="train-facts">{items}</dl>{_advice(result, lang)}<p class="fm-muted">{notes}</p></section>'
     )
 
 
@@ -150,8 +150,8 @@ def build() -> dict[str, gr.components.Component]:
     parts: dict = {"measured": gr.HTML(elem_id="train-measured", js_on_load=CLICKED)}
     with gr.Row(elem_classes="train-measuring", equal_height=True):
         parts["measuring"] = gr.HTML(elem_id="train-measuring", min_width=160)
-        parts["measure"] = gr.Button(word("preflight.measure"), size="sm", interactive=False, elem_id="train-measure", scale=0, min_width=190)
-        parts["measure-stop"] = gr.Button(word("preflight.stop"), size="sm", visible=False, elem_id="train-measure-stop", scale=0, min_width=120)
+        parts["measure"] = gr.Button(word("preflight.measure"), size="md", interactive=False, elem_id="train-measure", scale=0, min_width=190)
+        parts["measure-stop"] = gr.Button(word("preflight.stop"), size="md", visible=False, elem_id="train-measure-stop", scale=0, min_width=120)
     return parts
 
 
