@@ -14,7 +14,7 @@ from fm_gui.data.formats.options import ReadOptions
 from fm_gui.data.steps import STEPS
 from fm_gui.tasks import TASKS
 from fm_gui.text import SETTINGS as PARTS_WITH_SETTINGS
-from fm_gui.text import chinese_setting, table
+from fm_gui.text import chinese_setting, say, table
 
 ROOT = Path(__file__).resolve().parent.parent
 CODE = [ROOT / "app.py", *(f for f in sorted((ROOT / "fm_gui").rglob("*.py")) if not {"text", "templates"} & set(f.relative_to(ROOT).parts))]
@@ -216,3 +216,8 @@ def test_html_holds_no_bare_string(file):
 def test_scripts_write_no_bare_string(file):
     written = re.findall(r"(?:textContent|innerText|title|placeholder|ariaLabel)\s*=\s*([\"'`][^\"'`]*[\"'`])", file.read_text(encoding="utf-8"))
     assert not [text for text in written if bare(text)]
+
+
+def test_one_is_not_many():
+    assert say("data.fact.rows", "en", rows=1) == "1 row" and say("data.fact.rows", "en", rows=1_001) == "1,001 rows"
+    assert say("data.part.train.count", "en", rows=1).startswith("1 row to") and say("data.fact.rows", "zh", rows=1) == "1 行"

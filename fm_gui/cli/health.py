@@ -43,9 +43,16 @@ def check(
         put("  " + finding.why(LANG))
         put("  → " + finding.fix(LANG))
         for example in finding.examples:
-            put("    " + "  ".join(f"{key}: {str(value)[:100]}" for key, value in example.items()))
+            put("    " + "  ".join(f"{key}: {_plain(value)[:100]}" for key, value in example.items()))
     if codes := [finding.code for finding in findings if fixable(finding)]:
         put_note(tell("cli.data.fix.hint", name=name, codes=" ".join(f"--fix {code}" for code in codes[:2])))
+
+
+def _plain(value: Any) -> str:
+    """What an example tells, as text: personal data by its kind."""
+    if isinstance(value, list):
+        return ", ".join(f"{tell('clean.choice.' + one['kind'])} {one['found']}" for one in value)
+    return str(value)
 
 
 def tokenizer_of(space, model: str) -> tuple[Any, int | None]:

@@ -214,10 +214,12 @@ def label(
 
 def write(name: Name, out: Annotated[Path, typer.Argument(metavar="OUT", help=tell("cli.option.rows-out"))], workspace: Folder = None, as_json: AsJson = False) -> None:
     from fm_gui.data.dataset import Dataset
-    from fm_gui.data.manage import export
+    from fm_gui.data.manage import export, formula_cells
 
     dataset = Dataset(opened(workspace), name)
     path = export(dataset, out)
+    if path.suffix.lower() == ".csv" and (formulas := formula_cells(dataset.table)):
+        put_note(tell("manage.export.formulas", count=formulas))
     if as_json:
         return put_json({"file": str(path), "rows": dataset.spec.rows})
     put(tell("cli.data.written", path=path, rows=dataset.spec.rows))

@@ -126,8 +126,13 @@ class Dataset:
         return self.save()
 
     def set_split(self, split: SplitSpec) -> DatasetSpec:
-        """Hold back other shares, or other rows. Raises UserError if the method needs a role that no column plays."""
+        """Hold back other shares, or other rows. Raises UserError if no column plays a role the method needs, or no row is left to learn from."""
         check_method(check_split(split), "group" in self.spec.roles, "date" in self.spec.roles)
+        spec = self.spec.model_copy(update={"split": split})
+        spec.fingerprint = fingerprint(spec)
+        tried = Dataset(self.workspace, spec.name, spec)
+        if "text" in spec.roles and spec.rows and not len(tried.parts()["train"]) and any(map(len, tried.parts().values())):
+            raise UserError("split-leaves-nothing", method=split.method)
         self.spec.split = split
         return self.save()
 

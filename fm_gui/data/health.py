@@ -22,7 +22,7 @@ CHECKS: tuple[Check, ...] = (
     # slow from here on: they look at a sample of very many rows
     *(shortcuts.shortcut_word, shortcuts.shortcut_length, shortcuts.shortcut_column),
     *(texts.garbled, texts.truncated, texts.other_language),
-    *(duplicates.near_duplicates, duplicates.near_overlap, personal.personal_data, suspicious.suspicious_labels),
+    *(duplicates.near_duplicates, duplicates.near_conflicts, duplicates.near_overlap, personal.personal_data, suspicious.suspicious_labels),
 )
 
 

@@ -151,6 +151,9 @@ def _derived(
     return store(workspace, reading, new, default[:48], source or dataset.spec.name, roles, split, dataset.spec.provenance)
 
 
+FORMULA = r"^\s*(?:[=@]|[+-](?:[^0-9.\s]|[0-9.]+[^0-9.,\s%]))"
+
+
 def export(dataset: Dataset, path: str | Path, kind: str = "", progress: Progress | None = None) -> Path:
     """Write the rows as they are now to ``path``; ``kind`` csv, jsonl or parquet, else by the path's ending.
 
@@ -171,6 +174,15 @@ def export(dataset: Dataset, path: str | Path, kind: str = "", progress: Progres
     finally:
         beside.unlink(missing_ok=True)
     return path
+
+
+def formula_cells(table: "pa.Table") -> int:
+    """Cells of text that a spreadsheet takes for a formula: those that begin with =, +, @ or, before no number, -."""
+    import pyarrow as pa
+    import pyarrow.compute as compute
+
+    texts = [column for column in table.columns if pa.types.is_string(column.type) or pa.types.is_large_string(column.type)]
+    return sum(compute.sum(compute.match_substring_regex(column, FORMULA)).as_py() or 0 for column in texts)
 
 
 def _batches(table: "pa.Table", progress: Progress | None) -> Iterator["pa.RecordBatch"]:

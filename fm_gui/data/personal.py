@@ -19,11 +19,16 @@ Kind = Literal["email", "phone", "card", "id", "url"]
 SOME_DIGITS = re.compile(r"[0-9](?:[^0-9]{0,3}[0-9]){6}")  # 7 digits near each other: no phone, card or id without them
 _LETTERS = "A-Za-z0-9\u00c0-\u024f"
 EMAIL = re.compile(
-    rf"(?<![{_LETTERS}._%+-])[{_LETTERS}_%+-][{_LETTERS}._%+-]{{0,63}}@(?:[{_LETTERS}-]{{1,63}}\.){{1,8}}(?!(?:png|jpe?g|gif|webp|svg|bmp)(?![A-Za-z0-9]))[A-Za-z]{{2,24}}(?![A-Za-z0-9@])"
+    rf"(?:(?<![{_LETTERS}._%+-])[{_LETTERS}_%+-][{_LETTERS}._%+-]{{0,63}}|[\u4e00-\u9fff]{{1,4}})@(?:[{_LETTERS}-]{{1,63}}\.){{1,8}}(?!(?:png|jpe?g|gif|webp|svg|bmp)(?![A-Za-z0-9]))[A-Za-z]{{2,24}}(?![A-Za-z0-9@])"
 )
 URL = re.compile(
     r"(?:(?<![A-Za-z0-9])(?:https?|ftp)://|(?<![A-Za-z0-9.@/-])www\.(?=[A-Za-z0-9]))[!#-;=?-~]++"
     r"|(?<![A-Za-z0-9.@/_-])(?:[a-z0-9-]{1,63}\.){1,4}(?:com|org|net|edu|gov|io|cn|de|fr|uk)(?:/[!#-;=?-~]*+|(?![A-Za-z0-9@_-]|\.[A-Za-z0-9]))"
+)
+CHAT_NAME = re.compile(  # a WeChat id after the word for it: with a digit or "_", or after a colon (of "wechat" only with "id")
+    r"(?:(?P<chinese>微信|微訊|薇信)|(?<![A-Za-z0-9])(?:wechat|weixin|vx|wx)(?![A-Za-z]))(?:(?P<named>\s?(?:号|id\b|账号|帳號))?\s?(?P<colon>[:：是为])?\s?)"
+    r"(?P<name>(?=(?P<sure>[A-Za-z_-]*[0-9_])?)[A-Za-z][A-Za-z0-9_-]{5,19})(?![A-Za-z0-9_@-])",
+    re.IGNORECASE,
 )
 CARD = re.compile(
     r"(?<![A-Za-z0-9.,_-])(?:[0-9]{4}([ -])[0-9]{4}\1[0-9]{4}\1[0-9]{4}(?:\1[0-9]{3})?|3[0-9]{3}([ -])[0-9]{6}\2[0-9]{4,5}|[0-9]{14,19})(?![A-Za-z0-9_]|[.,-][0-9])"
@@ -33,10 +38,12 @@ CARDS = re.compile(  # first digits and lengths of the networks that are in use
     r"|3(?:0[0-5]|[68][0-9])[0-9]{11}|(?:6011|64[4-9][0-9]|65[0-9]{2}|35(?:2[89]|[3-8][0-9]))[0-9]{12}|62[0-9]{14,17}"
     r"|(?:5018|5020|5038|5893|6304|6759|676[1-3])[0-9]{12}"
 )
+SSN = r"[0-9]{3}-[0-9]{2}-[0-9]{4}"
+PRINTED_SSN = ("078-05-1120", "219-09-9999", "457-55-5462")  # of real people, once printed on cards and in papers: refused by the check, told all the same
 IDS = {  # module of stdnum that checks it -> how it is written
     "iban": r"[A-Z]{2}[0-9]{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,3})?",
     "cn.ric": r"[1-9][0-9]{16}[0-9Xx]",
-    "us.ssn": r"[0-9]{3}-[0-9]{2}-[0-9]{4}",
+    "us.ssn": SSN,
     "it.codicefiscale": r"[A-Z]{6}[0-9]{2}[A-EHLMPRST][0-9]{2}[A-Z][0-9]{3}[A-Z]",
     "fr.nir": r"[12] ?[0-9]{2} ?(?:0[1-9]|1[0-2]) ?(?:[0-9]{2}|2[AB]) ?[0-9]{3} ?[0-9]{3} ?[0-9]{2}",
     "br.cpf": r"[0-9]{3}\.[0-9]{3}\.[0-9]{3}-[0-9]{2}",
@@ -55,7 +62,7 @@ OTHER = re.compile(
     r"|(?<![0-9.])[0-9]++\.[0-9]++(?!\.[0-9])|(?<![0-9.])[0-9]{1,3}(?:\.[0-9]{1,3}){3}(?!\.?[0-9])"
     r"|\b[vV]\.? ?[0-9][0-9.]*+|[$€£¥￥] ?[0-9][0-9.,]*+|(?<![0-9.,])[0-9][0-9.,]*+ ?(?:[$€£¥￥%]|USD|EUR|RMB|元)"
     r"|\bISBN(?:-1[03])?:? ?[0-9][0-9X -]{8,16}|(?<![0-9-])97[89][- ]?[0-9][0-9 -]{8,12}[0-9](?![0-9-])"
-    r"|\bISSN:? ?[0-9]{4}-[0-9]{3}[0-9X]",
+    rf"|\bISSN:? ?[0-9]{{4}}-[0-9]{{3}}[0-9X]|(?<![0-9-]){SSN}(?![0-9-])",
     re.ASCII,
 )
 _GAP = r"[ ().\-/\u00a0\u2010-\u2015]"
@@ -74,7 +81,7 @@ def find(text: str) -> list[tuple[int, int, Kind]]:
     Kinds: email; phone (international form anywhere; national form of the US, Britain, Germany, France, Italy, the
     Netherlands, Australia, China, Japan, Korea; of others after a word such as "tel"); card; id (IBAN, and national numbers
     with a check digit: China, Italy, France, Brazil, Korea, Sweden, Finland, Spain; US social security numbers by their
-    form); url (one that holds an e-mail address is told as that).
+    form; a WeChat id after the word for it); url (one that holds an e-mail address is told as that).
     """
     found: list[tuple[int, int, Kind]] = []
     if "@" in text:
@@ -82,6 +89,9 @@ def find(text: str) -> list[tuple[int, int, Kind]]:
     addresses = list(urls(text))
     found += [(start, end, "url") for start, end in addresses if not EMAIL.search(text, start, end)]
     text = _hide(_hide(text, found), addresses)  # numbers in an address are no one's phone
+    names = [match.span("name") for match in CHAT_NAME.finditer(text) if match["sure"] or match["colon"] and (match["named"] or match["chinese"])]
+    found += [(start, end, "id") for start, end in names]
+    text = _hide(text, names)
     if SOME_DIGITS.search(text):
         for kind, numbers in (("card", _cards), ("id", _ids), ("phone", _phones)):
             if kind == "phone" and PHONE.search(text):
@@ -147,7 +157,7 @@ def _ids(text: str) -> Iterator[tuple[int, int]]:
 
 def _valid(checks, number: str) -> bool:
     try:
-        return checks.is_valid(number)
+        return checks.is_valid(number) or number in PRINTED_SSN
     except KeyError:  # stdnum.cn.ric (2.2), for a region that is no longer there
         return False
 

@@ -77,7 +77,7 @@ def docs_topics() -> Rows:
         texts.sort(key=lambda text: text not in public)
         rows += [(text, topic, found[text][topic]) for text in texts[:PER_TOPIC]]
     rng.shuffle(rows)
-    return dict(zip(("text", "label", "page"), map(list, zip(*rows))))
+    return dict(zip(("text", "label", "page"), map(list, zip(*_no_near_copies(rows)))))
 
 
 def _topic_passages(places: tuple[tuple[str, ...], ...], public: bool) -> list[tuple[str, str]]:
@@ -87,8 +87,8 @@ def _topic_passages(places: tuple[tuple[str, ...], ...], public: bool) -> list[t
 
 
 def support_tickets() -> Rows:
-    """3,000 tickets from the grammar."""
-    return _shuffled(tickets(3_000), random.Random(11))
+    """3,000 tickets from the grammar, none nearly the same as another."""
+    return _shuffled(_no_near_copies(tickets(3_100))[:3_000], random.Random(11))
 
 
 def english_docs() -> Rows:
@@ -115,6 +115,14 @@ def chinese_ui() -> Rows:
     ]
     random.Random(86).shuffle(rows)
     return {"text": rows}
+
+
+def _no_near_copies(rows: list[tuple]) -> list[tuple]:
+    """``rows`` but for those whose text (the first cell) says almost what an earlier one says: the split would tear them apart."""
+    from fm_gui.data.similar import near_duplicates
+
+    groups, seen = near_duplicates([row[0] for row in rows]).tolist(), set()
+    return [row for row, group in zip(rows, groups) if not (group in seen or seen.add(group))]
 
 
 def _shuffled(rows: list[tuple[str, str]], rng: random.Random) -> Rows:

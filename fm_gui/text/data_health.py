@@ -63,7 +63,6 @@ WORDS: dict[str, tuple[str, str]] = {
     "health.doubt.head.said": ("Label", "标签"),
     "health.doubt.head.choice": ("What now?", "怎么处理？"),
     "health.doubt.sure": ("You said {label}; a simple model is {sure:.0%} sure it is {suggested}.", "你标的是 {label}；简单模型有 {sure:.0%} 的把握认为是 {suggested}。"),
-    "health.doubt.said": ("You said {label}; a simple model says {suggested}.", "你标的是 {label}；简单模型认为是 {suggested}。"),
     "health.doubt.accept": ("Accept", "采纳"),
     "health.doubt.keep": ("Keep", "保留"),
     "health.doubt.remove": ("Remove", "删除"),

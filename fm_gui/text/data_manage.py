@@ -38,6 +38,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "manage.writing": ("Writing the rows", "正在写出数据"),
     "manage.stop": ("Stop", "停止"),
     "manage.export.done": ("{file} is ready: {rows:,} rows, {size}.", "{file} 已就绪：{rows:,} 行，{size}。"),
+    "manage.export.formulas": ("Cells that a spreadsheet may run as a formula, as they begin with =, +, - or @: {count:,}. They are written as they are, so that nothing is lost; import those columns as text, or take JSONL.", "有 {count:,} 个单元格以 =、+、- 或 @ 开头，电子表格可能把它们当作公式执行。为不丢失内容，已按原样写出；请把这些列按文本导入，或改用 JSONL。"),
     "manage.export.stopped": ("Stopped; nothing was written.", "已停止，没有写出文件。"),
-    "error.merge-nothing": ("{names} have no column in common, by role or by name. Choose which column is the text in each of them first.", "{names}没有共同的列（按角色或名称）。请先在每个数据集中选定文本列。"),
+    "error.merge-nothing": ("{names} have no column in common, by role or by name. Choose which column is the text in each of them first.", "{names} 没有共同的列（按角色或名称）。请先在每个数据集中选定文本列。"),
 }

@@ -21,6 +21,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "check.truncated": ("Measuring texts against the model's limit", "正在对照模型的长度上限"),
     "check.other-language": ("Looking for other languages", "正在查找其他语言的文本"),
     "check.near-duplicates": ("Looking for near copies", "正在查找近似的行"),
+    "check.near-conflicts": ("Looking for near copies with other labels", "正在查找标签不同的近似行"),
     "check.near-overlap": ("Looking for near copies across the split", "正在查找跨部分的近似行"),
     "check.personal-data": ("Looking for personal data", "正在查找个人信息"),
     "check.suspicious-labels": ("Training a simple model to doubt labels", "正在训练一个简单模型来检验标签"),
@@ -35,7 +36,7 @@ WORDS: dict[str, tuple[str, str]] = {
     ),
     # texts
     "finding.empty-texts": ("Rows without any text: {count:,} of {of:,}.", "没有文本的行：{of:,} 行中有 {count:,} 行。"),
-    "finding.empty-texts.why": ("They are left out of training, so there is less data than it seems.", "这些行不会参与训练，实际数据比看上去要少。"),
+    "finding.empty-texts.why": ("They teach nothing (a text that only says null, none or N/A is empty too), so there is less data than it seems.", "这些行没有可学的内容（只写着 null、none、N/A 的也算空），实际数据比看上去要少。"),
     "finding.empty-texts.fix": ("Takes them out ({count:,}).", "移除这 {count:,} 行。"),
     "finding.short-texts": (
         "Texts with hardly anything in them: {count:,} of {of:,}; the middle one has {usual:,} characters.",
@@ -64,7 +65,7 @@ WORDS: dict[str, tuple[str, str]] = {
         "原来写的是什么已无法得知，人和模型都看不出来。",
     ),
     "finding.unreadable.fix": (
-        "Takes these {count:,} rows out. If the file itself is fine, read it again with another encoding instead.",
+        "Takes these rows out ({count:,}). If the file itself is fine, read it again with another encoding instead.",
         "移除这 {count:,} 行。如果文件本身没问题，请换一种编码重新读取。",
     ),
     "finding.markup": (
@@ -75,9 +76,9 @@ WORDS: dict[str, tuple[str, str]] = {
         "Tags take up room in what the model reads and say nothing of the matter.",
         "标记占用模型的阅读长度，却与内容无关。",
     ),
-    "finding.markup.fix": ("Keeps the text of these {count:,} rows and removes the tags.", "保留这 {count:,} 行的文字，去掉标记。"),
+    "finding.markup.fix": ("Keeps the text of these rows ({count:,}) and removes the tags.", "保留这 {count:,} 行的文字，去掉标记。"),
     "finding.other-language": (
-        "Texts in another language than {main}: {count:,} of {looked:,} looked at ({others}).",
+        "Texts that are not in {main}, the main language: {count:,} of {looked:,} looked at ({others}).",
         "不是主要语言（{main}）的文本：检查了 {looked:,} 条，发现 {count:,} 条（{others}）。",
     ),
     "finding.other-language.why": (
@@ -117,8 +118,8 @@ WORDS: dict[str, tuple[str, str]] = {
         "移除后出现的近似行；每组近似行保留第一行。",
     ),
     "finding.conflicting-labels": (
-        "The same text with different labels: {texts:,} texts in {count:,} rows.",
-        "同一文本有不同的标签：{texts:,} 条文本，共 {count:,} 行。",
+        "The same text (but for case, blanks and punctuation) with different labels: {texts:,} texts in {count:,} rows.",
+        "同一文本（不计大小写、空格和标点）有不同的标签：{texts:,} 条文本，共 {count:,} 行。",
     ),
     "finding.conflicting-labels.why": (
         "The model is told two answers to one question, and one of them will count as its mistake.",
@@ -127,6 +128,18 @@ WORDS: dict[str, tuple[str, str]] = {
     "finding.conflicting-labels.fix": (
         "Gives the rows of a text the label most of them have ({settled:,} of {texts:,} texts have one), or takes them out.",
         "把同一文本的各行改为多数行的标签（{texts:,} 条文本中有 {settled:,} 条有多数标签），或移除它们。",
+    ),
+    "finding.near-conflicts": (
+        "Almost the same text with different labels: {texts:,} texts in {count:,} rows, of {looked:,} looked at.",
+        "几乎相同的文本有不同的标签：检查了 {looked:,} 行，发现 {texts:,} 条文本，共 {count:,} 行。",
+    ),
+    "finding.near-conflicts.why": (
+        "Either one word makes the difference, or one of the labels is wrong: only a person can tell.",
+        "要么是一词之差决定了标签，要么其中一个标签错了：只有人能判断。",
+    ),
+    "finding.near-conflicts.fix": (
+        "Takes all of them out. Better: look at them, and correct the wrong label in the Label tab.",
+        "把它们全部移除。更好的做法：先看一看，再在“标注”里改正错误的标签。",
     ),
     "finding.overlap": (
         "Held-back rows whose text also stands in another part: {held:,} of {of:,}.",
@@ -180,7 +193,7 @@ WORDS: dict[str, tuple[str, str]] = {
         "例子太少，既学不好，也几乎没有行可用来评判。",
     ),
     "finding.small-classes.fix": (
-        "Takes the {count:,} rows of these classes out. Better: add rows, or merge them into a larger class.",
+        "Takes the rows of these classes out ({count:,}). Better: add rows, or merge them into a larger class.",
         "移除这些类别的 {count:,} 行。更好的办法是补充数据，或并入较大的类别。",
     ),
     "finding.small-classes.keep": (
@@ -232,16 +245,20 @@ WORDS: dict[str, tuple[str, str]] = {
     "finding.shortcut-column.fix": ("Removes the column “{column}”; texts and labels stay.", "删除“{column}”列；文本和标签不变。"),
     # labels in doubt, personal data
     "finding.suspicious-labels": (
-        "Labels that are probably wrong: {count:,} of {looked:,} looked at, by a simple model that is right in {right:.0%} of the others.",
-        "可能标错的标签：检查了 {looked:,} 行，发现 {count:,} 行；判断它们的简单模型在其余行上的准确率为 {right:.0%}。",
+        "Labels that are probably wrong: {count:,} of {looked:,} looked at, by a simple model that is right in {right:.0%} of the others. Of them about {chance:,} may be right after all.",
+        "可能标错的标签：检查了 {looked:,} 行，发现 {count:,} 行；判断它们的简单模型在其余行上的准确率为 {right:.0%}。其中约 {chance:,} 行可能其实没有标错。",
     ),
     "finding.suspicious-labels.why": (
         "A wrong label teaches the wrong thing, and in the held-back rows it makes a good model look bad.",
         "错误的标签会教错模型；出现在留出的行中，还会让好模型显得差。",
     ),
     "finding.suspicious-labels.fix": (
-        "Gives these {count:,} rows the label the simple model proposes, or takes them out. Look at them first.",
-        "把这 {count:,} 行改为简单模型建议的标签，或移除它们。请先看一看。",
+        "Gives the rows of which the simple model is {least:.0%} sure or more ({sure:,}) the label it proposes, or takes them out. Look at them first.",
+        "把简单模型有 {least:.0%} 以上把握的行（{sure:,} 行）改为它建议的标签，或移除它们。请先看一看。",
+    ),
+    "finding.suspicious-labels.look": (
+        "The model is not sure enough to correct them all at once: look at each row, and accept the proposed label, keep yours, or remove the row.",
+        "模型的把握不足以一次全部改正：请逐行查看，采纳建议的标签、保留原标签，或删除该行。",
     ),
     "finding.personal-data": (
         "Rows with personal data: {count:,} of {looked:,} looked at. E-mail: {email:,}, phone: {phone:,}, card: {card:,}, id: {id:,}.",

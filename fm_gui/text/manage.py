@@ -17,6 +17,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "error.merge-role": ("In “{name}” no column is the {role}, as in “{first}”. Choose that column there first.", "“{name}”中没有像“{first}”那样指定“{role}”列。请先在其中选择该列。"),
     "error.export-kind": ("Rows cannot be written as “{kind}”. Choose one of: {known}.", "无法写成“{kind}”。可选：{known}。"),
     "error.split-needs-role": ("Rows cannot be held back by {method}: no column is the {role}. Choose that column first, or another way to hold rows back.", "无法按“{method}”留出数据：没有指定“{role}”列。请先选择该列，或换一种留出方式。"),
+    "error.split-leaves-nothing": ("Held back like this ({method}), no row is left to learn from. Hold back less, choose another way, or add rows.", "这样留出（{method}）就没有可供学习的行了。请少留一些、换一种方式，或添加数据。"),
     "error.split-fold": ("There is no fold {fold} of {folds}. Choose a number from 1 to {folds}.", "共 {folds} 折，没有第 {fold} 折。请选择 1 到 {folds}。"),
     "error.label-long": ("This label has {found} characters; at most {most} are possible. Use a short name.", "这个标签有 {found} 个字符，最多 {most} 个。请用简短的名称。"),
     "error.label-no-text": ("No column of “{name}” is the text, so there is nothing to label. Choose that column first.", "“{name}”没有指定文本列，无法标注。请先选择该列。"),

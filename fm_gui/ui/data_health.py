@@ -11,7 +11,6 @@ from fm_gui.data import health, history
 from fm_gui.data.checks.finding import Finding
 from fm_gui.data.dataset import Dataset
 from fm_gui.data.recipe import row_key
-from fm_gui.data.steps import make_step
 from fm_gui.data.steps.base import row_texts
 from fm_gui.data.steps.preview import preview
 from fm_gui.errors import UserError
@@ -174,22 +173,19 @@ def _check(dataset: Dataset, model: str, lang: str) -> Iterator[View]:
 
 
 def _with_doubts(dataset: Dataset, found: Finding, told: dict[str, Any]) -> dict[str, Any]:
-    """For suspicious labels also ``doubts``: of each row its key, label, the one proposed, and how sure the model is (None: not told)."""
-    fix = next((step for step in found.fixes if step.step == "set-labels"), None)
-    if found.code != DOUBTS or fix is None:
+    """For suspicious labels also ``doubts``: of each row its key, label, the one proposed, and how sure the model is; the surest first."""
+    if found.code != DOUBTS:
         return told
     import pyarrow as pa
 
-    first = [example["row"] - 1 for example in found.examples]  # the most suspicious
-    rows = [*first, *(row for row in found.rows.tolist() if row not in set(first))][: data_health_view.DOUBTS_SHOWN]
+    rows = sorted(found.proposals, key=lambda row: -found.proposals[row][1])[: data_health_view.DOUBTS_SHOWN]
     roles = history.columns_of(dataset)
     taken = dataset.table.take(pa.array(rows))
-    texts = row_texts(taken, roles, make_step(fix)).to_pylist()
+    texts = row_texts(taken, {"text": roles["text"]} if "text" in roles else roles, None).to_pylist()  # as the step set-labels names them
     labels = [str(label).strip() for label in taken[roles["label"]].to_pylist()]
-    sure = {example["row"] - 1: example.get("probability") for example in found.examples}
     doubts = [
         {"row": row + 1, "key": row_key(text), "text": text[: data_health_view.LONGEST], "label": label,
-         "suggested": fix.settings["labels"][row_key(text)], "probability": sure.get(row)}
+         "suggested": found.proposals[row][0], "probability": found.proposals[row][1]}
         for row, text, label in zip(rows, texts, labels)
     ]  # fmt: skip
     return told | {"doubts": doubts}

@@ -109,9 +109,7 @@ def _doubts(number: int, found: dict[str, Any], lang: str) -> str:
 
 
 def _doubt(place: int, number: int, doubt: dict[str, Any], lang: str) -> str:
-    sure = doubt["probability"]
-    values = {"label": doubt["label"], "suggested": doubt["suggested"]}
-    said = say("health.doubt.sure", lang, sure=sure, **values) if sure is not None else say("health.doubt.said", lang, **values)
+    said = say("health.doubt.sure", lang, sure=doubt["probability"], label=doubt["label"], suggested=doubt["suggested"])
     choices = "".join(
         f'<label><input type="radio" name="health-doubt-{number}-{place}" data-key="{esc(doubt["key"])}" value="{choice}"'
         f"{' checked' if choice == 'keep' else ''}> {esc(say(f'health.doubt.{choice}', lang))}</label>"

@@ -77,7 +77,9 @@ def write_rows(workspace: Workspace, lang: str, name: str, kind: str) -> Iterato
         yield {"busy": work.bar(share, key, seconds, lang), "export-do": gr.update(interactive=False), "stop": gr.update(visible=True)}
     size = bytes_text(job.result.stat().st_size)
     told = say("manage.export.done", lang, file=job.result.name, rows=dataset.spec.rows, size=size)
-    yield {"busy": f'<p role="status"><b class="export-good">✓</b> {esc(told)}</p>', "file": gr.update(value=str(job.result))} | settled(workspace, lang)
+    formulas = manage.formula_cells(dataset.table) if kind == "csv" else 0
+    warning = f'<p class="fm-warn">{esc(say("manage.export.formulas", lang, count=formulas))}</p>' if formulas else ""
+    yield {"busy": f'<p role="status"><b class="export-good">✓</b> {esc(told)}</p>{warning}', "file": gr.update(value=str(job.result))} | settled(workspace, lang)
 
 
 def settled(workspace: Workspace, lang: str) -> View:

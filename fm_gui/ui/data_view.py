@@ -149,8 +149,9 @@ def split_counts(dataset: Dataset, lang: str) -> str:
     used = sum(len(rows) for rows in parts.values())
 
     def item(part: str) -> str:
-        words = esc(say(f"data.part.{part}", lang)), esc(say(f"data.part.{part}.about", lang))
-        return f'<li><b>{len(parts[part]):,}</b> {words[0]}<p class="fm-muted">{words[1]}</p></li>'
+        count = len(parts[part])
+        told = esc(say(f"data.part.{part}.count", lang, rows=count)).replace(f"{count:,}", f"<b>{count:,}</b>", 1)
+        return f'<li>{told}<p class="fm-muted">{esc(say(f"data.part.{part}.about", lang))}</p></li>'
 
     items = "".join(item(part) for part in ("train", "validation", "test"))
     empty = dataset.spec.rows - used

@@ -9,7 +9,7 @@ from fm_gui.files import disk_guard, read_json, write_json
 from fm_gui.text import LANGUAGES
 from fm_gui.workspace import Workspace
 
-FORMAT = 2  # counts up when what is kept changes, so that older files are not used
+FORMAT = 3  # counts up when what is kept changes, so that older files are not used
 
 
 def as_kept(findings: list[Finding]) -> list[dict[str, Any]]:

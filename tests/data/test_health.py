@@ -33,7 +33,7 @@ def test_clean_data_raises_nothing(name):
 
 def test_words_of_every_check():
     keys = {f"check.{code}" for code in CODES} | {f"finding.{code}{tail}" for code in CODES for tail in ("", ".why", ".fix")}
-    keys |= {"check.done", "finding.serious", "finding.attention", "finding.note", "finding.by-hand", "finding.small-classes.keep"}
+    keys |= {"check.done", "finding.serious", "finding.attention", "finding.note", "finding.by-hand", "finding.small-classes.keep", "finding.suspicious-labels.look"}
     assert WORDS.keys() == keys and len(set(CODES)) == len(CHECKS)
 
 
@@ -140,10 +140,13 @@ def test_chats_tokens_and_preferences_are_looked_at(kind):
     assert {code: finding.rows.tolist() for code, finding in found.items() if code in expected} == expected
     assert found.keys() == expected.keys() and "{" not in found["personal-data"].examples[0]["text"]
     for code, finding in found.items():
-        if kind == "chosen" and code in ("personal-data", "garbled"):  # plain columns: steps on texts read them
+        if kind != "tokens":  # steps act on what is said in each turn, and name a row by all that it says
             after, kept = fixed(data, finding)
             assert changed(data, after, kept) == set(expected[code]) and code not in {one.code for one in check(unlike(after.columns))}
-        else:  # a list is in no step's reach, and a prompt alone is not the row
+            if kind == "messages" and code == "personal-data":
+                turns = json.loads(after.columns["messages"][40])
+                assert [turn["role"] for turn in turns] == ["user", "assistant"] and turns[0]["content"].endswith("Write to [EMAIL]")
+        else:  # a list of tokens is in no step's reach
             assert finding.fixes == [] and finding.fix() == WORDS["finding.by-hand"][0] and finding.fix("zh") == WORDS["finding.by-hand"][1]
 
 

@@ -7,9 +7,19 @@ import pytest
 
 from fm_gui.config import SplitSpec
 from fm_gui.data.health import check
+from fm_gui.data.sample_sources import help_topics, plain_paragraphs
+from fm_gui.data.similar import near_duplicates
 from tests.data.health_rows import Rows, changed, fixed, reviews, rows
 
 CHINESE = pytest.mark.parametrize("chinese", [False, True], ids=["english", "chinese"])
+
+
+def english_prose(count: int) -> list[str]:
+    """Paragraphs of Python's help topics, none the same as another or nearly."""
+    paragraphs = [text for topic in help_topics() for text in plain_paragraphs(topic)]
+    groups = near_duplicates(paragraphs)
+    first = np.unique(groups, return_index=True)[1]
+    return [paragraphs[place] for place in np.sort(first)[:count]]
 
 
 def edited(text: str) -> str:
@@ -68,6 +78,54 @@ def test_conflicting_labels(chinese):
     assert changed(data, after, kept) == set(finding.rows.tolist()) and check(after, codes=["conflicting-labels"]) == []
 
 
+def test_the_same_but_for_one_sign_is_the_same():
+    """Prose of Python's help: case, a full stop, a double blank or quotes hide no contradiction; precision and recall 1."""
+    texts = english_prose(300)
+    labels = ["ab"[n % 2] for n in range(300)]
+    variants = (str.upper, lambda text: text + ".", lambda text: text.replace(" ", "  ", 1), lambda text: f"“{text}”", str.lower)
+    planted = {}
+    for number, change in enumerate(variants * 4):
+        texts.append(change(texts[7 * number]))
+        labels.append("b" if labels[7 * number] == "a" else "a")
+        planted[300 + number] = 7 * number
+    data = rows(texts, labels)
+    found = {finding.code: finding for finding in check(data, codes=["conflicting-labels", "near-conflicts"])}
+    assert found.keys() == {"conflicting-labels"}
+    assert found["conflicting-labels"].rows.tolist() == sorted({*planted, *planted.values()})
+    after, kept = fixed(data, found["conflicting-labels"])
+    assert changed(data, after, kept) == {*planted, *planted.values()} and check(after, codes=["conflicting-labels"]) == []
+
+
+def test_the_vote_reaches_every_way_to_write_it():
+    texts, labels = reviews(60)
+    texts += [texts[10].upper(), texts[10] + "!"]
+    labels += [labels[10], "good" if labels[10] == "bad" else "bad"]
+    data = rows(texts, labels)
+    (finding,) = check(data, codes=["conflicting-labels"])
+    after, kept = fixed(data, finding)
+    assert finding.rows.tolist() == [10, 60, 61] and changed(data, after, kept) == {61}
+    assert after.table["label"][61].as_py() == labels[10]
+
+
+def test_near_conflicts():
+    """Prose with one word changed under another label: precision 1, recall 0.9; clean prose raises nothing."""
+    texts = [text for text in english_prose(400) if len(text) > 80][:200]
+    labels = ["ab"[n % 2] for n in range(len(texts))]
+    assert check(rows(texts, labels), codes=["near-conflicts", "conflicting-labels"]) == []
+    planted = {}
+    for number in range(20):
+        texts.append(edited(texts[5 * number]))
+        labels.append("b" if labels[5 * number] == "a" else "a")
+        planted[len(texts) - 1] = 5 * number
+    data = rows(texts, labels)
+    (finding,) = check(data, codes=["near-conflicts", "conflicting-labels", "near-duplicates"])
+    found = set(finding.rows.tolist())
+    assert finding.code == "near-conflicts" and found <= {*planted, *planted.values()} and len(found) >= 36
+    assert finding.examples[0]["twin_label"] != finding.examples[0]["label"] and finding.examples[0]["twin_text"]
+    after, kept = fixed(data, finding)
+    assert changed(data, after, kept) == found
+
+
 def test_a_tie_is_not_decided():
     texts, labels = reviews(100)
     texts[1] = texts[0]
@@ -115,6 +173,17 @@ def test_near_overlap(brought):
         assert set(found[0].rows.tolist()) <= expected and found[0].values["split"] == "similar"
     after, kept = fixed(data, found[0])
     assert changed(data, after, kept) <= expected and check(after, codes=["near-overlap"]) == []
+
+
+def test_near_overlap_whatever_the_labels():
+    texts, labels = reviews(400)
+    for place, source in ((360, 6), (361, 7)):
+        texts[place], labels[place] = edited(texts[source]), "good" if labels[source] == "bad" else "bad"
+    data = rows(texts, labels, set=PARTS, roles={"split": "set"})
+    (finding,) = check(data, codes=["overlap", "near-overlap"])
+    assert finding.rows.tolist() == [6, 7, 360, 361] and finding.values["held"] == 2
+    after, kept = fixed(data, finding)
+    assert changed(data, after, kept) == {360, 361} and check(after, codes=["near-overlap"]) == []
 
 
 def test_group_leak():

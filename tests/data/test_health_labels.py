@@ -7,6 +7,7 @@ import pytest
 from fm_gui.data.checks.labels import _is_slip, _one_edit
 from fm_gui.data.health import check
 from fm_gui.data.sample_tickets import tickets
+from fm_gui.data.samples import docs_topics, get_sample
 from tests.data.health_rows import changed, fixed, reviews, rows
 
 CHINESE = pytest.mark.parametrize("chinese", [False, True], ids=["english", "chinese"])
@@ -50,6 +51,36 @@ def test_chinese_spellings():
     assert changed(data, after, kept) == {3, 10, 40} and check(after, codes=["label-spelling"]) == []
 
 
+@pytest.mark.parametrize(
+    ("name", "ways"),
+    [("spam", ["spam.", '"spam"', "'spam'", "“spam”", "Spam!", "spams"]), ("5", ["5.0", "5.00"]), ("物流", ["物 流", "「物流」", "物流。"]),
+     ("complaint", ["complaints", "compaint", "complaitn"])],
+)  # fmt: skip
+def test_signs_around_plurals_and_points(name, ways):
+    """Found with precision and recall 1: quotes and punctuation around, .0, blanks between Chinese characters, a plural."""
+    texts, _ = reviews(400)
+    labels = [name if n % 2 else ("4", "other", "质量")[n % 3] for n in range(400)]
+    places = {8 * number + 1: way for number, way in enumerate(ways)}
+    for row, way in places.items():
+        labels[row] = way
+    (finding,) = check(rows(texts, labels), codes=["label-spelling"])
+    assert finding.rows.tolist() == sorted(places)
+    assert set(finding.fixes[0].settings["names"].values()) == {name}
+
+
+def test_slips_in_a_fifth_of_a_class():
+    """Four labels and texts that tell them apart: a misspelling as frequent as one row in four of its class is still seen."""
+    docs = docs_topics()
+    topics = ("statistics", "interpolation", "clustering", "optimisation")
+    chosen = [n for n, topic in enumerate(docs["label"]) if topic in topics]
+    texts, labels = [docs["text"][n] for n in chosen], [docs["label"][n] for n in chosen]
+    places = [n for n, label in enumerate(labels) if label == "interpolation"][:50]
+    for n in places:
+        labels[n] = "interpolaton"
+    (finding,) = check(rows(texts, labels), codes=["label-spelling"])
+    assert finding.rows.tolist() == places
+
+
 def test_blanks_alone_are_a_note():
     texts, labels = reviews(100)
     labels[7] = "bad "
@@ -60,7 +91,8 @@ def test_blanks_alone_are_a_note():
 @pytest.mark.parametrize(
     "names",
     ["1 star|2 stars|3 stars", "positive|negative", "sent|send", "male|female", "-1|0|1", "A|B", "class 1|class 2", "like|dislike", "1.0|2.0", "moral|amoral",
-     "正面|负面", "typeA|typeB", "B-PER|I-PER", "C|C++", "en|es", "cat|car", "2020-1|2021", "yes|yet", "1-2|12"],
+     "正面|负面", "typeA|typeB", "B-PER|I-PER", "C|C++", "en|es", "cat|car", "2020-1|2021", "yes|yet", "1-2|12",
+     "good|goods|other", "Karl|Carl", ":)|:(", "v1.0|v1.5", "5|50", "(a)|(b)"],
 )  # fmt: skip
 def test_names_that_are_different(names):
     names = names.split("|")
@@ -162,13 +194,13 @@ def test_suspicious_labels(chinese, share):
     example = finding.examples[0]
     row = example["row"] - 1
     assert example["label"] == labels[row] and example["suggested"] == right[row] and 0.5 < example["probability"] <= 1
-    for number in (0, 1):
+    assert finding.proposals.keys() == found and all(name != labels[row] and 0 < sure <= 1 for row, (name, sure) in finding.proposals.items())
+    for number in (0, 1):  # of a click, only what the model is very sure of
         after, kept = fixed(data, finding, number)
-        assert changed(data, after, kept) == found
-        again = check(after, codes=["suspicious-labels"])
-        assert not again or len(again[0].rows) <= 0.1 * len(truth)  # those that hid behind the others
-    after, _ = fixed(data, finding)
-    assert sum(after.table["label"][row].as_py() == truth[row] for row in found & truth.keys()) >= 0.95 * len(found)
+        assert changed(data, after, kept) <= found and len(changed(data, after, kept)) == finding.values["sure"]
+        assert all(finding.proposals[row][1] >= 0.899 for row in changed(data, after, kept))
+    after, kept = fixed(data, finding)
+    assert all(after.table["label"][row].as_py() == right[row] for row in changed(data, after, kept) & truth.keys())
 
 
 def test_suspicious_labels_of_hard_rows():
@@ -179,6 +211,41 @@ def test_suspicious_labels_of_hard_rows():
     (finding,) = check(rows(texts, labels), codes=["suspicious-labels"])
     found = set(finding.rows.tolist())
     assert len(found & truth.keys()) >= 0.9 * len(found) and len(found & truth.keys()) >= 0.65 * len(truth)
+    assert not finding.fixes or finding.values["chance"] <= 0.05 * len(found)  # no click for all where many may be right
+
+
+NATURAL = {  # share of planted errors -> least precision and recall; None: nothing may be said
+    "languages": {0: None, 0.02: (0.9, 0.6), 0.05: (0.9, 0.55), 0.08: (0.9, 0.55)},
+    "docs-topics": {0: None, 0.05: (0.8, 0.4), 0.08: (0.85, 0.4)},
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "share", "count"),
+    [("languages", 0.05, 2_000), *(pytest.param(name, share, 5_000, marks=pytest.mark.long) for name, of in NATURAL.items() for share in of)],
+)
+def test_suspicious_labels_of_natural_texts(name, share, count):
+    """Texts that nobody wrote for this test, hard rows and all."""
+    sample = get_sample(name).build()
+    texts, right = sample["text"][:count], sample["label"][:count]
+    labels, truth = flipped(texts, right, share)
+    findings = check(rows(texts, labels), codes=["suspicious-labels"])
+    if NATURAL[name][share] is None:
+        assert findings == []
+        return
+    (finding,) = findings
+    found, (precision, recall) = set(finding.rows.tolist()), NATURAL[name][share]
+    assert len(found & truth.keys()) >= precision * len(found) and len(found & truth.keys()) >= recall * len(truth)
+
+
+@pytest.mark.parametrize("share", [0, 0.05])
+def test_few_rows_of_many_classes_are_not_accused(share):
+    """200 tickets of 11 classes: a simple model knows too little, so it says nothing, or is right."""
+    texts, right = map(list, zip(*tickets(200)))
+    labels, truth = flipped(texts, right, share)
+    for finding in check(rows(texts, labels), codes=["suspicious-labels"]):
+        found = set(finding.rows.tolist())
+        assert len(found & truth.keys()) >= 0.9 * len(found)
 
 
 def test_nothing_is_said_of_what_cannot_be_learned():
@@ -201,7 +268,7 @@ def test_copies_of_suspicious_rows():
     assert {wrong[0], wrong[2], 400, 402} <= found and not found & {wrong[1], 401} and finding.values["count"] == len(found)
     for number in (0, 1):
         after, kept = fixed(data, finding, number)
-        assert changed(data, after, kept) == found
+        assert changed(data, after, kept) <= found
 
 
 def test_conflict_with_an_unlabelled_copy():

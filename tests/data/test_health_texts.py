@@ -88,6 +88,25 @@ def test_short_texts_are_usual_among_keywords():
     assert check(rows(["up", "down", "go", "on", "off"] * 20), codes=["short-texts"]) == []
 
 
+def test_empty_texts_that_look_filled():
+    texts, labels = reviews(100)
+    for row, text in ((3, "null"), (40, "N/A"), (41, "n/a"), (60, "\u200b\u200b"), (70, "None")):
+        texts[row] = text
+    data = rows(texts, labels)
+    found = check(data, codes=["empty-texts", "short-texts", "exact-duplicates"])
+    assert [(one.code, one.rows.tolist()) for one in found] == [("empty-texts", [3, 40, 41, 60, 70])]
+    after, kept = fixed(data, found[0])
+    assert changed(data, after, kept) == {3, 40, 41, 60, 70}
+
+
+def test_languages_are_called_by_their_names():
+    texts = reviews(100)[0]
+    texts[5] = GERMAN[0]
+    (finding,) = check(rows(texts), codes=["other-language"])
+    assert "English" in finding.sentence() and "German (1)" in finding.sentence()
+    assert "英语" in finding.sentence("zh") and "德语 (1)" in finding.sentence("zh")
+
+
 def test_two_languages_by_design():
     assert check(rows(reviews(100)[0] + reviews(60, chinese=True)[0]), codes=["other-language"]) == []
 

@@ -180,6 +180,12 @@ def test_what_is_written_reads_back_the_same(workspace, tmp_path, kind):
         assert again.to_pylist() == data.table.to_pylist()
 
 
+def test_cells_that_a_spreadsheet_would_run_are_counted(workspace):
+    cells = ["=1+1", "@SUM(A1)", "+cmd|' /C calc'!A0", "-A1", "-3", "+49 30 1234", "- a list", "a = b", "-2.5%"]
+    data = added(workspace, "sheet", "\n".join(json.dumps({"text": cell}) for cell in cells), ".jsonl")
+    assert manage.formula_cells(data.table) == 4
+
+
 def test_rows_are_written_as_they_are_now(workspace, reviews, tmp_path):
     history.apply(reviews, [StepSpec(step="case", settings={"to": "upper"})])
     path = manage.export(Dataset(workspace, "reviews"), tmp_path / "rows", "jsonl")

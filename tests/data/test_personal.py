@@ -16,7 +16,7 @@ from stdnum import luhn
 
 from fm_gui.data.personal import find, urls
 
-EMAILS = ["bob@example.com", "a.b-c+tag@mail.example.co.uk", "müller@firma.de", "12345@qq.com", "o_o@x.museum"]
+EMAILS = ["bob@example.com", "a.b-c+tag@mail.example.co.uk", "müller@firma.de", "12345@qq.com", "o_o@x.museum", "张三@qq.com"]
 PHONES = [
     "+1 415 555 2671", "(415) 555-2671", "415-555-2671", "415.555.2671", "555-123-4567", "1-800-555-1234", "+44 20 7946 0958", "020 7946 0958",
     "07911 123456", "07911123456", "+49 30 901820", "030 901820", "030/901820", "0151 23456789", "0049 30 901820", "+33 1 42 68 53 00",
@@ -25,7 +25,7 @@ PHONES = [
 ]  # fmt: skip
 CARDS = ["4242 4242 4242 4242", "4111111111111111", "5555-5555-5555-4444", "378282246310005", "3782 822463 10005", "6011111111111117", "3530111333300000",
          "6200000000000005", "30569309025904"]  # fmt: skip
-IDS = ["11010519491231002X", "GB82 WEST 1234 5698 7654 32", "DE89370400440532013000", "NL91 ABNA 0417 1643 00", "536-90-4399", "RSSMRA85T10A562S",
+IDS = ["11010519491231002X", "078-05-1120", "GB82 WEST 1234 5698 7654 32", "DE89370400440532013000", "NL91 ABNA 0417 1643 00", "536-90-4399", "RSSMRA85T10A562S",
        "390.533.447-05", "811218-9876", "131052-308T", "54362315K", "971013-9019902", "2 95 10 99 126 111 93"]  # fmt: skip
 URLS = ["https://example.com/a?b=1#c", "http://x.y/z_(w)", "www.example.com", "example.com/path", "ftp://files.example.org"]
 PLANTED = [(value, kind) for kind, values in (("email", EMAILS), ("phone", PHONES), ("card", CARDS), ("id", IDS), ("url", URLS)) for value in values]
@@ -122,3 +122,17 @@ def test_hostile_texts_take_little_time(piece):
     start = time.perf_counter()
     find(text)
     assert time.perf_counter() - start < 5
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [("加微信abc12345详聊", "abc12345"), ("微信：abcdefgh", "abcdefgh"), ("微信号: li_lei99，谢谢", "li_lei99"), ("加vx zhang_san", "zhang_san"),
+     ("WeChat ID: johnsmith", "johnsmith"), ("my wechat is wxid_9x8y7z", "wxid_9x8y7z")],
+)  # fmt: skip
+def test_wechat_ids(text, name):
+    assert [text[start:end] for start, end, kind in find(text) if kind == "id"] == [name]
+
+
+@pytest.mark.parametrize("text", ["微信支付失败", "微信群 python", "WeChat payment failed", "wechat: payment", "wxWidgets3 is a library", "微信 android 版"])
+def test_what_is_no_wechat_id(text):
+    assert find(text) == []

@@ -6,6 +6,7 @@ import pytest
 
 from fm_gui.data.dataset import Dataset
 from fm_gui.data.samples import LANGUAGES, SAMPLES, TOPICS, add_sample, get_sample
+from fm_gui.data.similar import near_duplicates
 from fm_gui.errors import UserError
 from fm_gui.tasks import TASKS
 from fm_gui.text import say
@@ -28,6 +29,11 @@ def test_no_text_twice(built):
     for name, rows in built.items():
         assert len(set(rows["text"])) == len(rows["text"]), name
         assert all(text.strip() for text in rows["text"]), name
+
+
+def test_no_text_nearly_twice(built):
+    for name in ("tickets", "docs-topics"):
+        assert len(set(near_duplicates(built[name]["text"]).tolist())) == len(built[name]["text"]), name
 
 
 def test_languages(built):

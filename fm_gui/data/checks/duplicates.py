@@ -44,49 +44,81 @@ def near_duplicates(looked: Looked) -> list[Finding]:
     values = {"count": len(rows), "looked": len(seen), "of": looked.count}
     told = examples(looked, rows, twin=(twins + 1).tolist(), twin_text=(shown(looked.text_at(twin)) for twin in twins))
     severity = "attention" if len(rows) >= MANY * len(seen) else "note"
-    return [Finding("near-duplicates", severity, rows, values, told, [_deduplicate_near(looked)])]
+    return [Finding("near-duplicates", severity, rows, values, told, [_deduplicate_near(looked.labels is not None)])]
 
 
 def conflicting_labels(looked: Looked) -> list[Finding]:
-    """Rows with one text and different labels; the label that most of them have is proposed where there is one."""
+    """Rows with one text (but for case, width, blanks and marks around words) and different labels.
+
+    The label that most of them have is proposed where there is one.
+    """
     if looked.text is None or looked.labels is None:
         return []
-    at = np.flatnonzero((looked.equal >= 0) & (looked.labels >= 0))
-    names = len(looked.label_names)
-    pairs, counts = np.unique(looked.equal[at] * names + looked.labels[at], return_counts=True)
-    texts = pairs // max(names, 1)
-    two = np.zeros(looked.count + 1, bool)
-    two[texts[1:][texts[1:] == texts[:-1]]] = True
-    rows = np.flatnonzero(two[looked.equal])  # those without a label too: a fix by text reaches them
+    rows = np.flatnonzero(contradicted(looked))  # those without a label too: a fix by text reaches them
+    at = rows[looked.labels[rows] >= 0]
+    names = max(1, len(looked.label_names))
+    pairs, counts = np.unique(looked.folded[at] * names + looked.labels[at], return_counts=True)
     if not len(rows):
         return []
     most: dict[int, tuple[int, str]] = {}  # text -> (rows, label) of its most frequent label, "" while two are as frequent
-    for text, label, count in zip(texts[two[texts]].tolist(), (pairs % names)[two[texts]].tolist(), counts[two[texts]].tolist()):
+    for text, label, count in zip((pairs // names).tolist(), (pairs % names).tolist(), counts.tolist()):
         known, _ = most.get(text, (0, ""))
         if count >= known:
             most[text] = (count, "" if count == known else looked.label_names[label])
-    keys = dict(zip(looked.equal[rows].tolist(), (row_key(text) for text in looked.says.take(rows).to_pylist())))
-    settled = {keys[text]: label for text, (_, label) in most.items() if label}
-    remove = StepSpec(step="drop-rows", settings={"keys": sorted(set(keys.values()))})
-    vote = StepSpec(step="set-labels", settings={"labels": settled})
-    fixes = [vote, remove] if len(settled) == len(most) else [remove]
+    text_of = {row_key(text): code for text, code in zip(looked.says.take(rows).to_pylist(), looked.folded[rows].tolist())}
+    settled = sum(bool(label) for _, label in most.values())
+    remove = StepSpec(step="drop-rows", settings={"keys": sorted(text_of)})
+    vote = StepSpec(step="set-labels", settings={"labels": {key: most[text][1] for key, text in text_of.items()}})
+    fixes = [vote, remove] if settled == len(most) else [remove]
     severity = "serious" if len(rows) >= MANY_CONFLICTS * looked.count else "attention"
-    values = {"count": len(rows), "texts": len(most), "settled": len(settled), "of": looked.count}
-    return [Finding("conflicting-labels", severity, rows, values, _both_labels(looked, rows), fixes)]
+    values = {"count": len(rows), "texts": len(most), "settled": settled, "of": looked.count}
+    return [Finding("conflicting-labels", severity, rows, values, _both_labels(looked, rows, looked.folded[rows]), fixes)]
 
 
-def _both_labels(looked: Looked, rows: np.ndarray) -> list[dict]:
-    """Examples of conflicts, a text each: a row, and another one with another label."""
+def contradicted(looked: Looked) -> np.ndarray:
+    """True for a row whose text stands under two labels."""
+    return np.isin(looked.folded, _with_two_labels(looked, np.arange(looked.count), looked.folded))
+
+
+def _with_two_labels(looked: Looked, rows: np.ndarray, groups: np.ndarray) -> np.ndarray:
+    """The groups of ``rows`` (-1: none) that hold two labels."""
+    at = np.flatnonzero((groups >= 0) & (looked.labels[rows] >= 0))
+    pairs = np.unique(np.stack([groups[at], looked.labels[rows[at]]]), axis=1)[0]
+    return np.unique(pairs[1:][pairs[1:] == pairs[:-1]])
+
+
+def near_conflicts(looked: Looked) -> list[Finding]:
+    """Rows that say almost the same under different labels; the same text is told by conflicting_labels."""
+    if looked.text is None or looked.labels is None:
+        return []
+    seen, groups = looked.near
+    at = np.flatnonzero((looked.labels[seen] >= 0) & ~contradicted(looked)[seen])
+    seen, groups = seen[at], groups[at]
+    at = np.flatnonzero(np.isin(groups, _with_two_labels(looked, seen, groups)))
+    rows, groups = seen[at], groups[at]
+    if not len(rows):
+        return []
+    severity = "attention" if len(rows) >= MANY * len(seen) else "note"
+    values = {"count": len(rows), "texts": len(np.unique(groups)), "looked": len(looked.near[0]), "of": looked.count}
+    alone = np.isin(looked.said, looked.said[rows]).sum() == len(rows)  # rows are taken out by their text
+    fixes = [StepSpec(step="drop-rows", settings={"keys": looked.keys(rows)})] if alone else []
+    return [Finding("near-conflicts", severity, rows, values, _both_labels(looked, rows, groups), fixes, "" if fixes else "finding.by-hand")]
+
+
+def _both_labels(looked: Looked, rows: np.ndarray, groups: np.ndarray) -> list[dict]:
+    """Examples of conflicts, a text (of one of ``groups``) each: a row, and another one with another label."""
     shown_rows, twins, texts = [], [], set()
-    for row in rows.tolist():
-        if looked.equal[row] not in texts:
-            texts.add(looked.equal[row])
+    for row, group in zip(rows.tolist(), groups.tolist()):
+        if group not in texts and looked.labels[row] >= 0:
+            texts.add(group)
             shown_rows.append(row)
-            same = rows[looked.equal[rows] == looked.equal[row]]
+            same = rows[(groups == group) & (looked.labels[rows] >= 0)]
             twins.append(int(same[looked.labels[same] != looked.labels[row]][0]))
         if len(shown_rows) == EXAMPLES:
             break
-    return examples(looked, shown_rows, twin=[twin + 1 for twin in twins], twin_label=[looked.label_at(twin) for twin in twins])
+    told = [shown(looked.text_at(twin)) if looked.equal[twin] != looked.equal[row] else "" for row, twin in zip(shown_rows, twins)]
+    labels = [looked.label_at(twin) for twin in twins]
+    return examples(looked, shown_rows, twin=[twin + 1 for twin in twins], twin_label=labels, twin_text=told)
 
 
 def overlap(looked: Looked) -> list[Finding]:
@@ -104,13 +136,13 @@ def overlap(looked: Looked) -> list[Finding]:
 
 
 def near_overlap(looked: Looked) -> list[Finding]:
-    """Held-out rows that say almost what a row of their label in a part before theirs says."""
+    """Held-out rows that say almost what a row in a part before theirs says, whatever their labels are."""
     if looked.text is None:
         return []
     seen, groups = looked.near
     exact = _across(looked.parts, looked.equal)[0] if "split" in looked.roles else np.zeros(0, np.int64)
     other = ~np.isin(seen, exact)
-    seen, groups = seen[other], _with_label(looked, groups, seen)[other]
+    seen, groups = seen[other], groups[other]
     rows, held, twins = _across(looked.parts[seen], groups)
     if not len(rows):
         return []
@@ -118,7 +150,8 @@ def near_overlap(looked: Looked) -> list[Finding]:
     total = int((looked.parts[seen] > 0).sum())
     values = {"count": len(rows), "held": len(held), "of": total, "split": "" if "split" in looked.roles else "similar"}
     severity = "serious" if len(held) >= MANY_LEAKS * total else "attention"
-    return [Finding("near-overlap", severity, rows, values, _sides(looked, held, twins), [_deduplicate_near(looked)])]
+    apart = looked.labels is not None and not len(_with_two_labels(looked, rows, looked.near[1][np.searchsorted(looked.near[0], rows)]))
+    return [Finding("near-overlap", severity, rows, values, _sides(looked, held, twins), [_deduplicate_near(apart)])]
 
 
 def _across(part: np.ndarray, group: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -139,8 +172,8 @@ def _sides(looked: Looked, rows: np.ndarray, twins: np.ndarray) -> list[dict]:
     return examples(looked, rows, part=names[0], twin=(twins + 1).tolist(), twin_part=names[1], twin_text=texts)
 
 
-def _deduplicate_near(looked: Looked) -> StepSpec:
-    return StepSpec(step="deduplicate", settings={"near": True, "similarity": SIMILARITY, "keep_per_label": looked.labels is not None})
+def _deduplicate_near(keep_per_label: bool) -> StepSpec:
+    return StepSpec(step="deduplicate", settings={"near": True, "similarity": SIMILARITY, "keep_per_label": keep_per_label})
 
 
 def _with_label(looked: Looked, groups: np.ndarray, rows: np.ndarray | None = None) -> np.ndarray:

@@ -25,7 +25,7 @@ class Finding:
 
     ``rows``: all row numbers concerned (from 0, sorted, int64). ``examples``: {"row" (from 1), "text", "label" where
     there is one, and what else makes it clear}. ``fixes``: steps, best first, each of them enough; none if no step helps. ``advice``: the key
-    of what the person can do, where ``.fix`` does not say it.
+    of what the person can do, where ``.fix`` does not say it. ``proposals``: for single rows another label, and its probability.
     """
 
     code: str
@@ -35,18 +35,28 @@ class Finding:
     examples: list[dict[str, Any]]
     fixes: list[StepSpec] = field(default_factory=list)
     advice: str = ""
+    proposals: dict[int, tuple[str, float]] = field(default_factory=dict)
 
     def sentence(self, lang: str = "en") -> str:
         """What was found, with its numbers."""
-        return say(f"finding.{self.code}", lang, **self.values)
+        return say(f"finding.{self.code}", lang, **self._said(lang))
 
     def why(self, lang: str = "en") -> str:
         """Why it matters."""
-        return say(f"finding.{self.code}.why", lang, **self.values)
+        return say(f"finding.{self.code}.why", lang, **self._said(lang))
 
     def fix(self, lang: str = "en") -> str:
         """What the fix will change; where no step helps, what the person can do."""
-        return say(self.advice or f"finding.{self.code}.fix", lang, **self.values)
+        return say(self.advice or f"finding.{self.code}.fix", lang, **self._said(lang))
+
+    def _said(self, lang: str) -> dict[str, Any]:
+        """The values as a sentence tells them: languages by their names."""
+        if self.code != "other-language":
+            return self.values
+        from fm_gui.data.languages import name_of
+
+        others = ", ".join(f"{name_of(code, lang)} ({count:,})" for code, count in self.values["others"].items())
+        return self.values | {"main": name_of(self.values["main"], lang), "others": others}
 
     def to_dict(self, lang: str = "en") -> dict[str, Any]:
         """A JSON-ready form: "count" of the rows and the first 1,000 of their numbers (from 0); the sentences in ``lang``."""
@@ -61,7 +71,7 @@ class Finding:
             "values": self.values,
             "examples": self.examples,
             "fixes": [step.model_dump() for step in self.fixes],
-        }
+        } | ({"proposals": [[row, *self.proposals[row]] for row in self.rows[:ROWS_TOLD].tolist()]} if self.proposals else {})
 
 
 def shown(text: str) -> str:

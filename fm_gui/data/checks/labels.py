@@ -10,7 +10,9 @@ from fm_gui.data.checks.finding import EXAMPLES, Finding, examples
 from fm_gui.data.checks.looked import Looked
 
 MOST_LABELS = 2_000  # names compared with each other; a column with more holds no classes
-RARER = 10  # times as many rows as a misspelling needs the label that is meant
+RARER = 10  # times as many rows as a misspelling needs the label that is meant; less where the texts of others can speak against it
+RARER_BY_TEXTS, OTHERS = 4, 3
+OUTSIDE = " .,;:!。，；：！、\"'`“”‘’„«»「」『』《》"  # signs around a label that are no part of it; not "?", "+", "-" or brackets
 LETTERS = 4  # of a word at least, for one letter less to be a slip: "cat" and "car" are two words
 SAME_TEXTS = 0.5  # share of a misspelling's texts that must resemble those of the label that is meant
 PROFILE_ROWS = 20_000  # rows that tell what the texts of a label are like
@@ -21,11 +23,12 @@ WORD_LANGUAGES = ("en", "de", "fr", "es")
 
 
 def label_spelling(looked: Looked) -> list[Finding]:
-    """Labels that differ only in case, width, script, blanks or one slip of the finger.
+    """Labels that differ only in case, width, script, blanks, quotes or punctuation around them, ".0", or one slip of the finger.
 
     A slip is one letter more, less, other or swapped with its neighbour, in one word of 4 letters or more that no
-    dictionary knows, in a label ten times rarer than the one it is taken for, whose texts resemble that one's. Digits,
-    single letters and Chinese characters are never taken for slips: "1 star" and "2 stars" stay two labels.
+    dictionary knows, in a label ten times rarer than the one it is taken for (four times where there are four labels or
+    more), whose texts resemble that one's; among four labels or more, a plural beside a ten times commoner singular, or the other way round, is one
+    too. Digits, single letters and Chinese characters are never taken for slips: "1 star" and "2 stars" stay two labels.
     """
     names = _renamed(looked)
     if names is None:
@@ -76,15 +79,23 @@ def _same_spelling(counts: dict[str, int]) -> dict[str, str]:
 
 def _key(name: str, simplify) -> str:
     name = unicodedata.normalize("NFKC", simplify(name)).casefold().strip()
+    name = name.strip(OUTSIDE) or name
+    name = re.sub(r"^([+-]?\d+)\.0+$", r"\1", name)  # a table's 5 that a program made 5.0
+    name = re.sub(r"(?<=[\u3400-\u9fff])\s+(?=[\u3400-\u9fff])", "", name)
     return re.sub(r"(?<=[^\W\d])[\s_-]+(?=\w)|(?<=\w)[\s_-]+(?=[^\W\d])", " ", name)  # not between digits: 1-2 is not 12
 
 
 def _slips(looked: Looked, counts: dict[str, int]) -> dict[str, str]:
     """Rare label -> the frequent label it is a slip of."""
     frequent = sorted(counts, key=lambda name: -counts[name])
-    likely = {}
+    likely, slips = {}, RARER_BY_TEXTS if looked.text is not None and len(counts) > OTHERS else RARER
+
+    def taken_for(name: str, other: str) -> bool:
+        times = counts[other] / counts[name]
+        return times >= slips and _is_slip(name, other) or times >= RARER > slips and _is_plural(name, other)
+
     for name in counts:
-        meant = next((other for other in frequent if counts[other] >= RARER * counts[name] and _is_slip(name, other)), None)
+        meant = next((other for other in frequent if taken_for(name, other)), None)
         if meant:
             likely[name] = meant
     return {name: meant for name, meant in likely.items() if _resembles(looked, name, meant, [other for other in counts if other not in likely])}
@@ -96,13 +107,23 @@ def _words(name: str) -> list[str]:
 
 def _is_slip(name: str, meant: str) -> bool:
     """True if one word of ``name`` is that of ``meant`` but for one letter, and no word itself."""
+    differ = _one_word(name, meant)
+    return differ is not None and _one_edit(*differ) and not _is_word(differ[0])
+
+
+def _is_plural(name: str, meant: str) -> bool:
+    """True if one word of ``name`` is the plural of that of ``meant``, or the other way round."""
+    differ = sorted(_one_word(name, meant) or ("", ""), key=len)
+    return bool(differ[0]) and differ[1] in (differ[0] + "s", differ[0] + "es")
+
+
+def _one_word(name: str, meant: str) -> tuple[str, str] | None:
+    """The one word in which the labels differ (of letters, 4 or more), in small letters; None if they differ otherwise."""
     ours, theirs = _words(name), _words(meant)
-    if len(ours) != len(theirs):
-        return False
     differ = [(a.casefold(), b.casefold()) for a, b in zip(ours, theirs) if a.casefold() != b.casefold()]
-    if len(differ) != 1 or not all(word.isalpha() and word < "\u0e00" and len(word) >= LETTERS for word in differ[0]):
-        return False
-    return _one_edit(*differ[0]) and not _is_word(differ[0][0])
+    if len(ours) != len(theirs) or len(differ) != 1:
+        return None
+    return differ[0] if all(word.isalpha() and word < "\u0e00" and len(word) >= LETTERS for word in differ[0]) else None
 
 
 def _one_edit(a: str, b: str) -> bool:

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fm_gui.config import StepSpec
-from fm_gui.data.formats.chat import messages_of
 from fm_gui.data.recipe import row_key
+from fm_gui.data.said import contents
 from fm_gui.data.split import PARTS, part_of
 from fm_gui.data.steps import get_step
-from fm_gui.data.steps.base import TEXT_ROLES, TextStep, row_texts
+from fm_gui.data.steps.base import CHAT_ROLES, TEXT_ROLES, TextStep, row_texts, says_nothing
 from fm_gui.data.steps.rows import NEEDED
 
 if TYPE_CHECKING:
@@ -21,8 +21,9 @@ if TYPE_CHECKING:
 
     from fm_gui.data.dataset import Dataset
 
-OTHER_ROLES = ("messages", "chosen", "rejected", "tokens")  # texts too, but mostly as JSON lists, which steps on texts do not read
-BY_TEXT = ("drop-empty", "drop-rows", "deduplicate", "set-labels")  # steps that name rows by what the columns of TEXT_ROLES say
+OTHER_ROLES = (*CHAT_ROLES, "tokens")  # texts too, but mostly as JSON lists; no step changes tokens
+BY_TEXT = ("drop-empty", "drop-rows", "deduplicate", "set-labels")  # steps that name rows by what they say
+AT_ENDS = r"[.,!;:…。、~\"'“”‘’()\[\]《》「」！，；：（）]"  # around a word these change nothing of what it says
 
 # rows at most that the slow checks look at, evenly spread; above that a finding says of how many
 NEAR_ROWS, GARBLED_ROWS, PERSONAL_ROWS, LANGUAGE_ROWS, MODEL_ROWS, TOKEN_ROWS = 100_000, 100_000, 50_000, 10_000, 20_000, 20_000
@@ -84,42 +85,34 @@ class Looked:
     @cached_property
     def says(self) -> "pa.Array":
         """What each row says: where steps can name rows, as they name them; else the text."""
-        if "text" in self.roles or any(role in OTHER_ROLES for role in self.read):
+        if "tokens" in self.read or self.read == ["text"]:
             return self.text
         return as_text(row_texts(self.dataset.table, self.roles, None))
 
     @cached_property
     def empty(self) -> np.ndarray:
         """True for a row that teaches nothing: blank in a column that it needs (text, question, source, target, chat, tokens)."""
-        import pyarrow.compute as compute
-
-        needed = [role for role in self.read if role in (*NEEDED, *OTHER_ROLES)]
-        blank = [compute.equal(self._said(role), "").to_numpy(zero_copy_only=False) for role in needed]
-        return np.logical_or.reduce(blank).astype(bool) if blank else self.lengths == 0
+        needed = [role for role in self.read if role in (*NEEDED, "tokens")]
+        blank = [says_nothing(self._said(role), role) for role in needed]
+        return np.logical_or.reduce(blank) if blank else self.lengths == 0
 
     def fitted(self, step: StepSpec) -> StepSpec | None:
-        """``step`` as it acts on the columns that were read; None where it cannot (what a JSON list says is in no step's reach)."""
-        other = [role for role in self.read if role in OTHER_ROLES]
+        """``step`` as it acts on the columns that were read; None where it cannot (tokens are in no step's reach)."""
         if step.step == "keep-language":
             return step if any(role in TEXT_ROLES for role in self.read) else None
         if step.step == "drop-empty" and not any(role in NEEDED for role in self.read):
             return None
-        if not other:
-            return step
-        if step.step in BY_TEXT:
-            return None
-        if not issubclass(get_step(step.step), TextStep):
-            return step
-        if any(contents(cell) != cell for role in other for cell in self.cells(self.roles[role]).to_pylist()):
-            return None
-        return StepSpec(step=step.step, settings=step.settings | {"columns": list(dict.fromkeys(self.roles[role] for role in self.read))})
+        if step.step == "set-labels" and "text" in self.read and len(self.read) > 1:
+            return None  # it names rows by their text alone
+        return None if "tokens" in self.read and (step.step in BY_TEXT or issubclass(get_step(step.step), TextStep)) else step
 
     @cached_property
     def lengths(self) -> np.ndarray:
-        """Characters of each text."""
+        """Characters of each text; 0 where it says nothing."""
         import pyarrow.compute as compute
 
-        return compute.utf8_length(self.text).to_numpy()
+        nothing = says_nothing(self.text, "text" if self.read == ["text"] else "")
+        return np.where(nothing, 0, compute.utf8_length(self.text).to_numpy())
 
     def texts(self, rows: Sequence[int] | np.ndarray) -> list[str]:
         """The texts of these rows."""
@@ -174,6 +167,18 @@ class Looked:
         return np.where(self.lengths > 0, self.said, -1)
 
     @cached_property
+    def folded(self) -> np.ndarray:
+        """A number for each row, the same for contents that differ in case, width, blanks and marks around words only; -1 where empty."""
+        import pyarrow.compute as compute
+
+        encoded = self.says.dictionary_encode()
+        texts = compute.utf8_lower(compute.utf8_normalize(encoded.dictionary, form="NFKC"))
+        bare = compute.replace_substring_regex(texts, rf"(^|[\s\p{{Z}}]){AT_ENDS}+|{AT_ENDS}+([\s\p{{Z}}]|$)", r"\1\2")
+        bare = compute.utf8_trim_whitespace(compute.replace_substring_regex(bare, r"[\s\p{Z}]+", " "))
+        codes = compute.if_else(compute.equal(bare, ""), texts, bare).dictionary_encode().indices.to_numpy().astype(np.int64)
+        return np.where(self.lengths > 0, codes[encoded.indices.to_numpy()], -1)
+
+    @cached_property
     def near(self) -> tuple[np.ndarray, np.ndarray]:
         """(rows looked at, their groups of near-copies); empty texts are not looked at."""
         from fm_gui.data.similar import near_duplicates
@@ -210,19 +215,6 @@ class Looked:
     def sample(self, rows: np.ndarray, most: int) -> np.ndarray:
         """``rows``, or ``most`` of them evenly spread."""
         return rows if len(rows) <= most else rows[np.arange(most) * len(rows) // most]
-
-
-def contents(cell: str) -> str:
-    """What a cell says: the turns of a chat joined by line ends, a list of tokens by blanks, any other cell as it is."""
-    if not cell.startswith("["):
-        return cell
-    try:
-        value = json.loads(cell)
-    except ValueError:
-        return cell
-    if (messages := messages_of(value)) is not None:
-        return "\n".join(message["content"] for message in messages)
-    return " ".join(value) if all(isinstance(token, str) for token in value) else cell
 
 
 def as_text(column: "pa.ChunkedArray") -> "pa.Array":

@@ -10,7 +10,7 @@ from fm_gui.data.checks.looked import PERSONAL_ROWS, Looked
 from fm_gui.data.personal import find
 
 KINDS = ("email", "phone", "card", "id")
-LIKELY = r"@|[0-9](?:[^0-9]{0,3}[0-9]){6}"  # without one of these nothing is found
+LIKELY = r"(?i)@|[0-9](?:[^0-9]{0,3}[0-9]){6}|微信|微訊|薇信|wechat|weixin|\b[vw]x"  # without one of these nothing is found
 
 
 def personal_data(looked: Looked) -> list[Finding]:

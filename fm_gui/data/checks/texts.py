@@ -104,7 +104,7 @@ def other_language(looked: Looked) -> list[Finding]:
     if most < MAIN_LANGUAGE * counts.total():
         return []
     at = [place for place, code in enumerate(found) if code not in ("", main)]
-    others = ", ".join(f"{code} ({count})" for code, count in counts.most_common(6)[1:])
+    others = dict(counts.most_common(6)[1:])
     more = {"language": (found[place] for place in at)}
     fixes = [StepSpec(step="keep-language", settings={"languages": [main]})]
     return _found(looked, "other-language", seen[at], fixes, more, looked=len(seen), main=main, others=others)

@@ -8,6 +8,7 @@ import numpy as np
 
 from fm_gui.config import setting
 from fm_gui.data.recipe import Result, Step
+from fm_gui.data.said import contents, with_contents
 from fm_gui.errors import UserError
 
 if TYPE_CHECKING:
@@ -16,10 +17,16 @@ if TYPE_CHECKING:
 CHUNK = 65_536  # rows changed at a time, so that memory holds few Python strings whatever the size of the table
 SAMPLE = 200  # texts looked at to tell a column's language
 TEXT_ROLES = ("text", "question", "context", "answer", "source", "target")
+CHAT_ROLES = ("messages", "chosen", "rejected")  # chats as JSON, or plain answers
+UNSEEN = r"[\p{Z}\p{Cc}\p{Cf}]*"  # blanks, and signs without width
+NOT_GIVEN = r"(?:null|none|nan|#?n/a)?"  # what programs write where nothing is
 
 
 class TextStep(Step):
-    """A step that changes each text by itself; rows stay as many and in order, empty cells (null) stay empty."""
+    """A step that changes each text by itself; rows stay as many and in order, empty cells (null) stay empty.
+
+    Of a chat it changes what is said in each turn.
+    """
 
     columns: list[str] = setting([], "Columns", "Only these columns are changed; none named: every column that was chosen as a text.")
 
@@ -31,7 +38,7 @@ class TextStep(Step):
         for name in text_columns(self, table, roles):
             column = table[name]
             convert = self.converter(column, name)
-            table = table.set_column(table.column_names.index(name), name, _changed(column, convert))
+            table = table.set_column(table.column_names.index(name), name, changed(column, convert))
         return Result(table)
 
 
@@ -47,7 +54,7 @@ def text_columns(step: TextStep, table: "pa.Table", roles: dict[str, str]) -> li
         check_column(table, name, step)
         if not is_text(table[name].type):
             raise UserError("step-column-kind", step=step.name, column=name, kind=str(table[name].type))
-    named = step.columns or [name for role in TEXT_ROLES if (name := roles.get(role)) and is_text(table[name].type)]
+    named = step.columns or [name for role in (*TEXT_ROLES, *CHAT_ROLES) if (name := roles.get(role)) and is_text(table[name].type)]
     if not named:
         raise UserError("step-no-text", step=step.name)
     return list(dict.fromkeys(named))
@@ -71,14 +78,14 @@ def check_length(step: Step, field: str, most: int) -> None:
         raise UserError("step-setting-long", step=step.name, name=field, found=len(getattr(step, field)), most=most)
 
 
-def _changed(column: "pa.ChunkedArray", convert: Callable[[str], str]) -> "pa.ChunkedArray":
-    """``column`` with each text converted; a chunk in which nothing changes is used as it is, without a copy."""
+def changed(column: "pa.ChunkedArray", convert: Callable[[str], str]) -> "pa.ChunkedArray":
+    """``column`` with each text, or each turn of a chat, converted; a chunk in which nothing changes is used as it is, without a copy."""
     import pyarrow as pa
 
     chunks = []
     for chunk in slices(column):
         before = chunk.to_pylist()
-        after = [None if text is None else convert(text) for text in before]
+        after = [None if text is None else with_contents(text, convert) for text in before]
         if after == before:
             chunks.append(chunk)
         else:
@@ -117,19 +124,39 @@ def main_text(table: "pa.Table", roles: dict[str, str], step: Step) -> str:
 
 
 def row_texts(table: "pa.Table", roles: dict[str, str], step: Step) -> "pa.ChunkedArray":
-    """What a row says, without blanks at the ends, as large_string: its text; without that role its question, context ... joined.
+    """What a row says, without blanks at the ends, as large_string: its text, without that role its question, context ...; and its chats. Joined.
 
     An empty cell is "". Raises UserError if no column plays such a role.
     """
     import pyarrow as pa
     import pyarrow.compute as compute
 
-    main = main_text(table, roles, step)
-    names = [main] if "text" in roles else list(dict.fromkeys(roles[role] for role in TEXT_ROLES if role in roles))
-    parts = [compute.utf8_trim_whitespace(as_texts(table[name]).fill_null("")) for name in names]
+    chats = [roles[role] for role in CHAT_ROLES if role in roles and is_text(table[roles[role]].type)]
+    if not chats:
+        main_text(table, roles, step)
+    names = ["text"] if "text" in roles else TEXT_ROLES
+    parts = [as_texts(table[name]).fill_null("") for name in dict.fromkeys(roles[role] for role in names if role in roles)]
+    parts += [said(table[name]) for name in chats]
+    parts = [compute.utf8_trim_whitespace(part) for part in parts]
     if len(parts) == 1:
         return parts[0]
     return compute.utf8_trim_whitespace(compute.binary_join_element_wise(*parts, pa.scalar("\x1f", pa.large_string())))
+
+
+def said(column: "pa.ChunkedArray") -> "pa.ChunkedArray":
+    """What each cell of a column of chats says, as large_string; an empty cell is ""."""
+    import pyarrow as pa
+
+    pieces = [pa.array([contents(cell or "") for cell in piece.to_pylist()], pa.large_string()) for piece in slices(column)]
+    return pa.chunked_array(pieces, pa.large_string())
+
+
+def says_nothing(texts: "pa.Array | pa.ChunkedArray", role: str) -> np.ndarray:
+    """True where a text holds only blanks and signs without width; as the text to learn from also "null", "none", "NaN" or "N/A"."""
+    import pyarrow.compute as compute
+
+    pattern = rf"(?i)^{UNSEEN}{NOT_GIVEN if role == 'text' else ''}{UNSEEN}$"
+    return compute.match_substring_regex(texts, pattern).to_numpy(zero_copy_only=False).astype(bool)
 
 
 def keep_rows(table: "pa.Table", mask: np.ndarray) -> Result:
@@ -149,7 +176,7 @@ def language_of(column: "pa.ChunkedArray", name: str, chosen: str, offered: Coll
 
     filled = column.drop_null()
     rows = np.unique(np.linspace(0, len(filled) - 1, SAMPLE).astype(int)) if len(filled) else np.zeros(0, int)
-    found = Counter(code for code in detect([filled[int(row)].as_py()[:1_000] for row in rows]) if code)
+    found = Counter(code for code in detect([contents(filled[int(row)].as_py())[:1_000] for row in rows]) if code)
     if not found:
         raise UserError("step-language-unsure", step=step.name, column=name, known=", ".join(offered))
     language = found.most_common(1)[0][0]

@@ -2,7 +2,7 @@
 
 from fm_gui.config import setting
 from fm_gui.data.recipe import Result, Step, row_key
-from fm_gui.data.steps.base import as_texts, check_filled, row_texts, slices
+from fm_gui.data.steps.base import CHAT_ROLES, as_texts, check_filled, row_texts, slices
 from fm_gui.data.steps.rows import label_column
 
 
@@ -49,7 +49,9 @@ class SetLabels(Step):
         if column not in table.column_names:
             table = table.append_column(column, pa.nulls(table.num_rows, pa.string()))
         pieces, start = [], 0
-        texts = row_texts(table, roles, self)
+        # by the text alone where there is one, as labels given by hand name it
+        named = {role: name for role, name in roles.items() if "text" not in roles or role not in CHAT_ROLES}
+        texts = row_texts(table, named, self)
         given = as_texts(table[column])
         for piece in slices(texts):
             before = given.slice(start, len(piece)).to_pylist()

@@ -7,31 +7,33 @@ import numpy as np
 from fm_gui.config import setting
 from fm_gui.data.recipe import Result, Step, row_key
 from fm_gui.data.split import part_of
-from fm_gui.data.steps.base import as_texts, check_filled, keep_rows, main_text, row_texts, slices
+from fm_gui.data.steps.base import CHAT_ROLES, as_texts, check_filled, is_text, keep_rows, main_text, row_texts, said, says_nothing, slices
 from fm_gui.errors import UserError
 
-NEEDED = ("text", "question", "source", "target")  # roles without whose text a row teaches nothing; a context or an answer may be empty
+NEEDED = ("text", "question", "source", "target", *CHAT_ROLES)  # roles without whose text a row teaches nothing; a context or an answer may be empty
 LEAST = 20  # rows of a class that balancing down leaves, however small the smallest class is
 COPIES = 10  # times that balancing up has a row at most: more would be learned by heart
 
 
 class DropEmpty(Step):
-    """Rows without text out: blank in the text, question, source or target; where no column plays these, blank in all columns."""
+    """Rows without text out: blank in the text, question, source, target or chat; where no column plays these, blank in all columns.
+
+    Signs without width are blanks; so is a text that only says null, none, NaN or N/A.
+    """
 
     name = "drop-empty"
     group = "rows"
     safe = True
 
     def apply(self, table, roles):
-        named = [roles[role] for role in NEEDED if role in roles]
-        blank = np.array([_blank(table[name]) for name in named or table.column_names])
+        named = [role for role in NEEDED if role in roles]
+        blank = np.array([_blank(table[roles[role]], role) for role in named] or [_blank(column, "") for column in table.columns])
         return keep_rows(table, ~(blank.any(axis=0) if named else blank.all(axis=0)))
 
 
-def _blank(column) -> np.ndarray:
-    import pyarrow.compute as compute
-
-    return compute.equal(compute.utf8_trim_whitespace(as_texts(column).fill_null("")), "").to_numpy().astype(bool)
+def _blank(column, role: str) -> np.ndarray:
+    texts = said(column) if role in CHAT_ROLES and is_text(column.type) else as_texts(column).fill_null("")
+    return says_nothing(texts, role)
 
 
 class LengthLimits(Step):
@@ -94,7 +96,7 @@ class Deduplicate(Step):
             groups = np.unique(np.stack([groups, labels]), axis=1, return_inverse=True)[1].reshape(-1)
         keep = np.zeros(table.num_rows, bool)
         keep[np.unique(groups, return_index=True)[1]] = True
-        return keep_rows(table, keep | compute.equal(texts, "").to_numpy().astype(bool))
+        return keep_rows(table, keep | says_nothing(texts, "text" if "text" in roles else ""))
 
 
 def _codes(texts) -> np.ndarray:

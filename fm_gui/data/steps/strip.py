@@ -8,7 +8,7 @@ from typing import Literal
 
 from fm_gui.config import setting
 from fm_gui.data.recipe import Result
-from fm_gui.data.steps.base import TextStep, check_filled, check_length, slices, text_columns
+from fm_gui.data.steps.base import CHAT_ROLES, TextStep, changed, check_filled, check_length, slices, text_columns
 from fm_gui.errors import UserError
 
 LONGEST_PATTERN = 1_000  # characters of a pattern or a replacement
@@ -85,6 +85,10 @@ def _without_comments(text: str) -> str:
 MARKS = re.compile(r"[*_`\[\]~|\\&]|<|^ {0,3}(?:#|>|[-+=]|\d+[.)])|^(?: {4}|\t)|^ {0,3}[-*_]{3}", re.MULTILINE)
 
 
+TIMES = re.compile(r"(?<=\d)\*{1,2}(?=[\w(])|(?<=[\w)])\*{1,2}(?=\d)", re.ASCII)  # 2*3 and x**2 mean a product and a power, not emphasis
+STAR = "\ue0f2"  # stands for such a sign while the marks are read; of the private use area, so that it is in no text
+
+
 class StripMarkdown(TextStep):
     """CommonMark (with tables and ~~struck~~ text) to plain text: marks go, links keep their words, lists their numbers and dashes."""
 
@@ -95,7 +99,14 @@ class StripMarkdown(TextStep):
         from markdown_it import MarkdownIt
 
         parser = MarkdownIt("commonmark").enable(["table", "strikethrough"])
-        return lambda text: _markdown_text(parser.parse(text)) if MARKS.search(text) else text
+
+        def strip(text: str) -> str:
+            if not MARKS.search(text):
+                return text
+            kept = TIMES.sub(lambda match: STAR * len(match[0]), text)
+            return _markdown_text(parser.parse(kept)).replace(STAR, "*")
+
+        return strip
 
 
 def _markdown_text(tokens: list) -> str:
@@ -218,11 +229,16 @@ class Replace(TextStep):
         check_length(self, "replacement", LONGEST_PATTERN)
         for name in text_columns(self, table, roles):
             column = table[name]
+            chat = name in [roles.get(role) for role in CHAT_ROLES]
             try:
                 compute.replace_substring_regex(pa.array([""]), pattern=self.pattern, replacement=self.replacement)
             except pa.ArrowInvalid as problem:
                 reason = str(problem).split(":", 1)[-1].strip(" .")[:200]
                 raise UserError("step-pattern", pattern=self.pattern[:100], reason=reason) from None
+            if chat:
+                new = changed(column, lambda text: compute.replace_substring_regex(text, pattern=self.pattern, replacement=self.replacement).as_py())
+                table = table.set_column(table.column_names.index(name), name, new)
+                continue
             pieces = [
                 compute.replace_substring_regex(piece.cast(pa.large_string()), pattern=self.pattern, replacement=self.replacement)
                 for piece in slices(column)
