@@ -8,7 +8,7 @@ from fm_gui.config import ModelSpec
 from fm_gui.plan import make_config
 from fm_gui.scores import certainty, interval, number, scores
 from fm_gui.tasks import TASKS
-from tests.trained import small_runs
+from tests.trained import small_runs, without_its_data
 
 
 @pytest.fixture(scope="module")
@@ -79,7 +79,7 @@ def test_the_snippet_runs(runs, name, capsys):
 
 
 def test_a_label_cannot_break_the_card(runs, workspace):
-    run = workspace.new_run(runs.run("sorter").config, "odd")
+    run = without_its_data(workspace, runs.run("sorter"), "odd")
     (run.path / "evaluation.json").write_text(
         '{"part": "test", "rows": 4, "metrics": {"accuracy": 0.5, "macro_f1": 0.5}, "baselines": [], '
         '"per_class": [{"label": "<script>a|b\\nc", "precision": 1.0, "recall": 0.0, "f1": 0.0, "rows": 2}]}',
@@ -94,7 +94,7 @@ def test_it_is_written_into_the_run(runs):
 
 
 def test_a_data_set_that_is_gone_leaves_its_facts(runs, workspace):
-    run = workspace.new_run(runs.run("sorter").config, "orphan")
+    run = without_its_data(workspace, runs.run("sorter"), "orphan")
     body = card_body(run)
     assert "tickets.csv" in body and "Rows used" not in body
 

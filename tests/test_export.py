@@ -11,6 +11,7 @@ import pytest
 from fm_gui import export, predict
 from fm_gui.errors import UserError
 from fm_gui.export import contents, export_zip, requirements, verify
+from fm_gui.workspace import Workspace
 from tests.trained import small_runs
 
 
@@ -109,8 +110,9 @@ def test_requirements_name_versions_that_an_index_has(runs):
     assert [line.split("==")[0] for line in lines] == ["torch", "transformers", "safetensors"] and not any("+" in line for line in lines)
 
 
-def test_without_a_model_nothing_is_exported(runs, workspace, tmp_path):
-    run = workspace.new_run(runs.run("sorter").config, "empty")
+def test_without_a_model_nothing_is_exported(runs, tmp_path):
+    sorter = runs.run("sorter")
+    run = Workspace(sorter.workspace_root).new_run(sorter.config, "empty")
     with pytest.raises(UserError) as told:
         export_zip(run, tmp_path / "m.zip")
     assert told.value.code == "run-no-model"

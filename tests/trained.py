@@ -76,3 +76,11 @@ def newborn(workspace: Workspace, task_name: str, architecture: str, name: str) 
     processor.save_pretrained(run.path / "model")
     write_json(run.path / "status.json", Status(state="stopped", step=3, steps=60).model_dump())
     return run
+
+
+def without_its_data(workspace: Workspace, run: Run, name: str) -> Run:
+    """A run of the same configuration in another workspace, where its data set is not."""
+    folder = workspace.root / "runs" / name
+    folder.mkdir()
+    write_json(folder / "config.json", run.config.model_copy(update={"id": name}).model_dump(mode="json"))
+    return Run(folder)

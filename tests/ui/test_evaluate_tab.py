@@ -4,7 +4,7 @@ import pytest
 
 from fm_gui.files import write_json
 from fm_gui.ui import evaluate, evaluate_view
-from tests.trained import small_runs
+from tests.trained import small_runs, without_its_data
 
 
 @pytest.fixture(scope="module")
@@ -15,7 +15,7 @@ def runs(tmp_path_factory):
 @pytest.fixture
 def judged(runs, workspace):
     """A run whose evaluation has a markup label, 60 mistakes and a word-count baseline that wins."""
-    run = workspace.new_run(runs.run("sorter").config, "judged")
+    run = without_its_data(workspace, runs.run("sorter"), "judged")
     (run.path / "model").mkdir()
     write_json(run.path / "model" / "config.json", {"model_type": "bert"})
     write_json(run.path / "evaluation.json", {
@@ -87,7 +87,7 @@ def test_checking_again_gives_the_same_figures(runs):
 
 
 def test_language_models_show_perplexity_beside_their_baseline(runs, workspace):
-    run = workspace.new_run(runs.run("writer").config, "lm")
+    run = without_its_data(workspace, runs.run("writer"), "lm")
     write_json(run.path / "evaluation.json", {"part": "test", "rows": 24, "metrics": {"loss": 2.0, "perplexity": 7.39, "bits_per_byte": 1.5}, "baselines": [
         {"name": "unigram", "metric": "loss", "value": 3.0}, {"name": "trigram", "metric": "bits_per_byte", "value": 1.9}]})  # fmt: skip
     html = evaluate_view.figures(run, run.evaluation(), "en")
