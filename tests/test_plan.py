@@ -6,9 +6,10 @@ import pytest
 
 from fm_gui import demo, plan
 from fm_gui.config import TrainSettings
+from fm_gui.data import prepare
 from fm_gui.data.adding import add_dataset
 from fm_gui.errors import UserError
-from fm_gui.files import read_json, write_json
+from fm_gui.files import write_json
 from fm_gui.ui import security
 
 ASKED = {"task": "causal-lm", "start": "scratch", "architecture": "nanochat", "size": "1m"}
@@ -86,10 +87,12 @@ def test_who_reaches_a_page():
     assert security.is_reached("0.0.0.0", "", "") and security.is_reached("127.0.0.1", "https://example.org/fm", "") and security.is_reached("::1", "", "10.0.0.1")
 
 
-def test_numbers_made_by_an_older_version_are_used(workspace, tmp_path):
+def test_numbers_made_by_another_version_are_made_anew(workspace, tmp_path, monkeypatch):
     add_dataset(workspace, [text_file(tmp_path, 60)], name="poem")
     config = plan.make_config(workspace, data="poem", options={"context": 16}, **ASKED)
+    monkeypatch.setattr(prepare, "RECIPE", 0)
     before = plan.plan(workspace, config)
     [done] = workspace.root.glob("cache/tokens/*/done.json")
-    write_json(done, {"columns": read_json(done)["columns"]})
+    write_json(done, {"input_ids": "tokens"})  # as another version wrote it
+    monkeypatch.undo()
     assert plan.plan(workspace, config) == before

@@ -19,6 +19,7 @@ from fm_gui.errors import UserError, is_panic
 from fm_gui.files import read_json, write_json
 
 PARTS = ("train", "validation", "test")
+RECIPE = 2  # counts up when what is written here changes, so that caches of older recipes are not used
 ROWS_AT_ONCE = 1_000  # keeps memory flat and progress moving; the Rust tokenizer is at full speed from ~100
 
 
@@ -81,14 +82,13 @@ def prepare(workspace, config: RunConfig, task, data, processor, progress: Calla
     if not (folder / "done.json").exists():
         _encode_all(folder, config, task, data, splits, processor, labels, progress)
     done = read_json(folder / "done.json")
-    skipped = done.get("skipped", [])  # made by a version that skipped none
-    left = {part: splits[part][~np.isin(splits[part], skipped)] for part in PARTS}
-    return Prepared({part: _open(folder, part, done["columns"], left[part]) for part in PARTS}, labels, tuple(skipped))
+    left = {part: splits[part][~np.isin(splits[part], done["skipped"])] for part in PARTS}
+    return Prepared({part: _open(folder, part, done["columns"], left[part]) for part in PARTS}, labels, tuple(done["skipped"]))
 
 
 def _key(config: RunConfig, task, processor, labels) -> str:
     """Whatever changes the numbers changes the key."""
-    parts = [config.data.fingerprint, task.name, processor.backend_tokenizer.to_str(), config.options, labels]
+    parts = [RECIPE, config.data.fingerprint, task.name, processor.backend_tokenizer.to_str(), config.options, labels]
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:24]
 
 

@@ -50,6 +50,7 @@ def build(workspace: Workspace, blocks: gr.Blocks, tab: gr.Tab) -> None:
 
 def _left() -> dict:
     parts: dict = {}
+    gr.HTML(word("page.wait"), html_template='<p class="fm-muted" role="status">${value}</p>', elem_id="data-wait")  # until one of the next two is there
     parts["list"] = free_choice(
         gr.Radio([], label=word("data.list"), elem_id="data-list", elem_classes="fm-list", interactive=True, visible=False)
     )
