@@ -44,6 +44,8 @@ def put_detected(detected: dict[str, Any]) -> None:
     facts = [(say_setting(ReadOptions, name, LANG)[0], _spoken(name, detected)) for name in ReadOptions.model_fields if detected.get(name) not in (None, "")]
     if facts:
         put(tell("cli.data.detected", facts="; ".join(tell("cli.data.fact", name=name, value=value) for name, value in facts)))
+    if mixed := detected.get("mixed"):
+        put(tell("reading.mixed", lines=mixed["lines"], other=mixed["encoding"], encoding=detected["encoding"]))
     if lines := detected.get("preamble"):
         put(tell("cli.data.preamble", count=len(lines)))
         for line in lines[:SHOWN_LINES]:

@@ -6,10 +6,13 @@ Readers work on UTF-8; ``utf8_file`` gives them such a file, written anew (in pi
 import codecs
 import mmap
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from fm_gui.data.encodings import ASIAN, guess, wide
+from fm_gui.data.formats.source import DAMAGED, LONGEST
 from fm_gui.errors import UserError
 from fm_gui.files import disk_guard
 
@@ -23,24 +26,29 @@ BOMS = (  # utf-32 first: its little-endian mark begins with utf-16's
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
-CONTROLS = bytes(set(range(32)) - set(b"\t\n\r\f\x1b\x1f"))
-LATIN = {"cp1250", "cp1252", "cp1254", "cp1256", "cp1257", "cp1258", "cp775", "cp850", "cp852", "mac_latin2", "mac_roman", "latin_1"}
-WITHIN_WORD = re.compile(r"[^\W\d_][¹²³¼½¾¿£¥¦¨ª¯±¶·¸º×÷\ufffd][^\W\d_]")  # Polish, Czech ... read as western European
-ASIAN = {"gb2312", "gbk", "gb18030", "big5", "big5hkscs", "cp950", "cp932", "shift_jis", "euc_jp", "iso2022_jp", "cp949", "euc_kr"}
-OTHERS = {"cp1253", "iso8859_7", "cp1255", "iso8859_8", "iso8859_2", "iso8859_9", "iso8859_15", "cp874", "tis_620", "ascii", "utf_8"}
-KOREAN = "이다는을를가고에의하지한은도로으니습어음요기라"  # endings and particles; their bytes are rare characters in Chinese
-CYRILLIC = ("cp1251", "koi8_r", "cp866", "iso8859_5", "mac_cyrillic")  # commonest first
+CONTROLS = bytes(set(range(32)) - set(b"\t\n\r\f\x1b\x1f\x01"))  # \x01 separates columns in some exports
 SAMPLE = 100_000  # bytes of lines with non-ASCII characters that the detector looks at
 LINE_ENDS = 2_000  # bytes of such a line around its first such character
 BLOCK = 2**20
 PREVIEW = 2**20  # bytes of a large file that a preview reads
+FEW = 20  # one character in so many may be damaged in a text that is all the same taken for what it is
+
+
+@dataclass(frozen=True)
+class Encoding:
+    """What a text is in: ``name``, but for lines in ``other`` ("" for none) and, if ``damaged``, characters that cannot be read."""
+
+    name: str
+    other: str = ""
+    damaged: bool = False
 
 
 def utf8_file(source: "Source", trust: bool = False) -> tuple[Path, str]:
     """(file with the text as UTF-8, perhaps after a byte order mark; encoding of the original).
 
     With ``trust``, a file whose beginning is UTF-8 is given back unchecked: the caller meets what is wrong further down.
-    Of a large file, a preview (``source.limit``) gets the first whole lines; then ``source.cut`` is set.
+    Of a large file, a preview (``source.limit``) gets the first whole lines; then ``source.cut`` is set. Where characters
+    cannot be read, DAMAGED stands for them and ``source.damaged`` is set; ``source.mixed`` tells of lines in another encoding.
     Raises UserError for binary files, and for text that the encoding (given or found) does not fit.
     """
     asked = "" if source.options.encoding == "auto" else source.options.encoding
@@ -50,7 +58,7 @@ def utf8_file(source: "Source", trust: bool = False) -> tuple[Path, str]:
     if source.limit and (more or source.cut):
         source.cut = True
         cut = max(head.rfind(b"\n"), head.rfind(b"\r"))
-        text, encoding = _preview(head, source.name, asked)
+        text, encoding = _preview(head, source, asked)
         path = source.new_path(".txt")
         whole_lines = text[: text.rfind("\n") + 1] if cut > 0 else text
         path.write_text(whole_lines or text, encoding="utf-8", newline="")
@@ -59,9 +67,9 @@ def utf8_file(source: "Source", trust: bool = False) -> tuple[Path, str]:
         return source.path, "utf-8"
     with open(source.path, "rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as raw:
         encoding = find_encoding(raw, source.name, asked)
-    if encoding in ("utf-8", "utf-8-sig"):
+    if encoding in (Encoding("utf-8"), Encoding("utf-8-sig")):
         return source.path, "utf-8"
-    return _rewrite(source, encoding), encoding
+    return _rewrite(source, encoding), encoding.name.removesuffix("-sig")
 
 
 def common_encoding(raws: Iterable[bytes]) -> str:
@@ -82,18 +90,23 @@ def common_encoding(raws: Iterable[bytes]) -> str:
 
 
 def decode(raw: bytes, file: str, encoding: str = "", likely: str = "") -> tuple[str, str]:
-    """(text, encoding) of a small file's bytes, without byte order mark; ``likely`` is tried before any other but UTF-8. Raises UserError as ``utf8_file``."""
+    """(text, encoding) of a small file's bytes, without byte order mark; ``likely`` is tried before any other but UTF-8.
+
+    Raises UserError as ``utf8_file``, and for a text with damaged characters.
+    """
     if likely and not encoding and not raw.startswith(tuple(mark for mark, _ in BOMS)) and not _is_utf8(raw, final=True):
         try:
             return raw.decode(likely), likely
         except UnicodeError:
             pass
-    name = find_encoding(raw, file, encoding)
-    return raw.decode("utf-8-sig" if name == "utf-8" else name), name.removesuffix("-sig")
+    found = find_encoding(raw, file, encoding)
+    if found.damaged:
+        raise UserError("encoding-damaged", file=file, line=_line(raw, _misfit(raw, found.name) or 0), bad=1)
+    return _text(raw, found), found.name.removesuffix("-sig")
 
 
-def find_encoding(raw: "bytes | mmap.mmap", file: str, asked: str = "") -> str:
-    """The name of the encoding that all of ``raw`` is in: the one ``asked`` for, or found. Raises UserError."""
+def find_encoding(raw: "bytes | mmap.mmap", file: str, asked: str = "") -> Encoding:
+    """What all of ``raw`` is in: the encoding ``asked`` for, or the one found. Raises UserError."""
     if asked:
         try:
             "".encode(asked)  # a LookupError too for a codec of something else than text
@@ -105,13 +118,13 @@ def find_encoding(raw: "bytes | mmap.mmap", file: str, asked: str = "") -> str:
         if raw[: len(mark)] == mark:
             return _fitting(raw, file, name)
     bad_at = _misfit(raw, "utf-8")
-    name = "utf-8" if bad_at is None else _find_legacy(raw, file, bad_at)
-    if name == "utf-8" and b"\0" in raw[:SAMPLE]:  # ASCII characters in UTF-16 are valid UTF-8 with a NUL each
-        return _find_wide(raw, file)
-    return name
+    if bad_at is not None:
+        return _find_legacy(raw, file, bad_at)
+    # ASCII characters in UTF-16 are valid UTF-8 with a NUL each
+    return _find_wide(raw, file) if b"\0" in raw[:SAMPLE] else Encoding("utf-8")
 
 
-def _preview(head: bytes, file: str, asked: str) -> tuple[str, str]:
+def _preview(head: bytes, source: "Source", asked: str) -> tuple[str, str]:
     """The text of a file's beginning, which may end within a character."""
     tail = 0
     while tail < 4 and asked in ("", "utf-8") and not _is_utf8(head[: len(head) - tail], final=True):
@@ -120,15 +133,14 @@ def _preview(head: bytes, file: str, asked: str) -> tuple[str, str]:
         head = head[: len(head) - tail]
     else:
         head = head[: len(head) // 4 * 4]  # UTF-16 and UTF-32 are in step again
-    try:
-        name = find_encoding(head, file, asked)
-    except UserError as problem:
-        line_end = max(head.rfind(b"\n"), head.rfind(b"\r")) + 1
-        if problem.code not in ("encoding-wrong", "encoding-damaged", "encoding-undetected") or not line_end:
-            raise
-        head = head[:line_end]  # the cut went through a character
-        name = find_encoding(head, file, asked)
-    return head.decode("utf-8-sig" if name == "utf-8" else name, "ignore"), name.removesuffix("-sig")
+        if b"\0" not in head:
+            head = head[: max(head.rfind(b"\n"), head.rfind(b"\r")) + 1] or head  # the cut may have gone through a character
+    found = find_encoding(head, source.name, asked)
+    text = _text(head, found)
+    source.damaged = found.damaged
+    if found.other:
+        source.mixed = {"encoding": found.other, "lines": sum(not _is_utf8(line, final=True) for line in head.split(b"\n"))}
+    return text, found.name.removesuffix("-sig")
 
 
 def _is_utf8(raw: bytes, final: bool = False) -> bool:
@@ -150,58 +162,103 @@ def _misfit(raw: "bytes | mmap.mmap", name: str) -> int | None:
     return None
 
 
-def _fitting(raw: "bytes | mmap.mmap", file: str, name: str, asked: str = "") -> str:
-    if (bad_at := _misfit(raw, name)) is not None:
-        raise UserError("encoding-wrong", file=file, encoding=asked or name, line=_line(raw, bad_at))
-    return name
+def _fitting(raw: "bytes | mmap.mmap", file: str, name: str, asked: str = "") -> Encoding:
+    """Encoding ``name``, with damage if a little of ``raw`` does not fit it. Raises UserError if much does not."""
+    bad_at = _misfit(raw, name)
+    if bad_at is None:
+        return Encoding(name)
+    piece = raw[max(0, bad_at - SAMPLE) // 4 * 4 : bad_at + SAMPLE]
+    if _slightly_damaged(piece.decode(name, "replace")):
+        return Encoding(name, damaged=True)
+    raise UserError("encoding-wrong", file=file, encoding=asked or name, line=_line(raw, bad_at))
 
 
-def _rewrite(source: "Source", encoding: str) -> Path:
+def _slightly_damaged(text: str) -> bool:
+    return text.count("\ufffd") * FEW < sum(character > "\x7f" for character in text)
+
+
+# -- the text itself
+
+
+def _text(raw: bytes, encoding: Encoding) -> str:
+    if encoding.other:
+        return "".join(text for text, _ in _mixed_lines(iter(raw.splitlines(keepends=True)), encoding.other))
+    decoder = codecs.getincrementaldecoder(encoding.name)(_errors(encoding))
+    return _marked(decoder.decode(raw, True), encoding).removeprefix("\ufeff")
+
+
+def _errors(encoding: Encoding) -> str:
+    wide_one = encoding.name.startswith(("utf-16", "utf-32"))
+    return ("replace" if wide_one else "surrogateescape") if encoding.damaged else "strict"
+
+
+def _marked(text: str, encoding: Encoding) -> str:
+    """Decoded text with DAMAGED for whatever the decoder could not read."""
+    return re.sub("[\ud800-\udfff\ufffd]+" if _errors(encoding) == "replace" else "[\ud800-\udfff]+", DAMAGED, text) if encoding.damaged else text
+
+
+def _mixed_lines(lines: Iterator[bytes], other: str) -> Iterator[tuple[str, bool]]:
+    """(line, whether it was in the other encoding) of a text in UTF-8 and another."""
+    for line in lines:
+        try:
+            yield line.decode("utf-8"), False
+        except UnicodeDecodeError:
+            yield _marked(line.decode(other, "surrogateescape"), Encoding(other, damaged=True)), True
+
+
+def _rewrite(source: "Source", encoding: Encoding) -> Path:
+    """The file written anew in UTF-8; what was odd on the way is told to ``source``."""
     path = source.new_path(".txt")
-    decoder = codecs.getincrementaldecoder(encoding)()
     with disk_guard(source.folder, source.size), open(source.path, "rb") as file, open(path, "wb") as out:
-        while block := file.read(BLOCK):
-            out.write(decoder.decode(block).encode("utf-8", "replace"))
+        if encoding.other:
+            others = 0
+            for text, is_other in _mixed_lines(iter(lambda: file.readline(LONGEST), b""), encoding.other):
+                others += is_other
+                source.damaged = source.damaged or is_other and DAMAGED in text
+                out.write(text.encode("utf-8", "replace"))
+            source.mixed = {"encoding": encoding.other, "lines": others}
+            return path
+        source.damaged = encoding.damaged
+        decoder = codecs.getincrementaldecoder(encoding.name)(_errors(encoding))
+        while True:
+            block = file.read(BLOCK)
+            out.write(_marked(decoder.decode(block, not block), encoding).encode("utf-8", "replace"))
             source.progress(file.tell() / source.size, "reading.decode")
-        out.write(decoder.decode(b"", True).encode("utf-8", "replace"))
-    return path
+            if not block:
+                return path
 
 
-def _find_wide(raw: "bytes | mmap.mmap", file: str) -> str:
-    """UTF-16 without a mark shows as a NUL in every other byte; NULs elsewhere are no text."""
-    head = raw[:SAMPLE]
-    low, high = head[1::2].count(0), head[0::2].count(0)
-    for name, zeros, others in (("utf-16-le", low, high), ("utf-16-be", high, low)):
-        if others * 20 < zeros and (zeros > len(head) / 8 or _is_wide_text(head, name)):
-            return _fitting(raw, file, name)
-    raise UserError("file-binary", file=file)
+# -- what is neither UTF-8 nor marked
 
 
-def _is_wide_text(head: bytes, name: str) -> bool:
-    """True if bytes with few NULs are whole lines of Chinese, Japanese or Korean in UTF-16: hardly a character of any other script."""
-    text = head[: len(head) // 2 * 2].decode(name, "replace")
-    strange = sum(not (c.isascii() or "\u2010" <= c <= "\u206f" or "\u3000" <= c <= "\u9fff" or "\uac00" <= c <= "\ud7a3" or "\uff00" <= c <= "\uffef") for c in text)
-    return bool(re.search(r"[\r\n]", text)) and "\0" not in text and strange <= 0.02 * len(text)
+def _find_wide(raw: "bytes | mmap.mmap", file: str) -> Encoding:
+    """UTF-16 without a mark; NULs in anything else are no text."""
+    name = wide(raw[:SAMPLE])
+    if not name:
+        raise UserError("file-binary", file=file)
+    return _fitting(raw, file, name)
 
 
-def _find_legacy(raw: "bytes | mmap.mmap", file: str, bad_at: int) -> str:
-    """Text that is not UTF-8: the encoding that fits its non-ASCII lines best."""
+def _find_legacy(raw: "bytes | mmap.mmap", file: str, bad_at: int) -> Encoding:
+    """Text that is not UTF-8: the encoding that fits its non-ASCII lines best; or two, if many lines are UTF-8 all the same."""
     head = raw[:SAMPLE]
     if head.count(0) or len(head.translate(None, CONTROLS)) < 0.98 * len(head):
         return _find_wide(raw, file)
-    sample = b"\n".join(_lines_beyond_ascii(raw))
-    # a stray damaged character in a file that is otherwise UTF-8: another encoding would garble all the rest
-    as_utf8 = sample.decode("utf-8", "replace")
-    beyond = sum(character > "\x7f" for character in as_utf8)
-    if as_utf8.count("\ufffd") * 20 < beyond:
-        raise UserError("encoding-damaged", file=file, line=_line(raw, bad_at))
-    name = _guess(sample)
+    lines = list(_lines_beyond_ascii(raw))
+    if _slightly_damaged(b"\n".join(lines).decode("utf-8", "replace")):  # another encoding would garble all the rest
+        return Encoding("utf-8", damaged=True)
+    wrong = [line for line in lines if not _is_utf8(line, final=len(line) < SAMPLE)]
+    right = len(lines) - len(wrong)
+    name = _guess(b"\n".join(wrong))
+    # two or three bytes of Chinese, Japanese or Korean may be valid UTF-8 by chance
+    if right and (name not in ASIAN if name else True) or right > max(2, 0.2 * len(lines)):
+        return Encoding("utf-8", other=name) if name else Encoding("utf-8", damaged=True)
     if not name:
         raise UserError("encoding-undetected", file=file, line=_line(raw, bad_at))
     return _fitting(raw, file, codecs.lookup(name).name)
 
 
-def _lines_beyond_ascii(raw: "bytes | mmap.mmap"):
+def _lines_beyond_ascii(raw: "bytes | mmap.mmap") -> Iterator[bytes]:
     """The lines with a non-ASCII character, SAMPLE bytes of them; of a long line a part."""
     size, end, high = 0, 0, re.compile(rb"[\x80-\xff]")
     while size < SAMPLE and (found := high.search(raw, end)):
@@ -216,39 +273,13 @@ def _lines_beyond_ascii(raw: "bytes | mmap.mmap"):
 
 
 def _guess(sample: bytes) -> str:
-    """charset-normalizer's choice, corrected where short texts mislead it: "" if nothing fits."""
+    """Our own choice, by what languages look like; charset-normalizer's for those that it does not know; "" if nothing fits."""
+    if name := guess(sample):
+        return name
     from charset_normalizer import from_bytes
 
-    found = from_bytes(sample)
-    # the commonest first among those that fit: of a short text, many exotic ones do
-    best = next((match for match in found if match.encoding in LATIN | ASIAN | OTHERS | set(CYRILLIC)), found.best())
-    if best is None:
-        return ""
-    names = {name: match for match in found for name in match.could_be_from_charset}
-    if best.encoding in LATIN and not WITHIN_WORD.search(sample.decode("cp1252", "replace")):
-        return "cp1252"  # western European is far commoner than its neighbours, which differ in a few letters
-    if best.encoding == "cp949" and "cp932" in names and names["cp932"].chaos < 0.1 and re.search("[ぁ-ん]", str(names["cp932"])):
-        return "cp932"  # Japanese in Shift-JIS is also valid, if senseless, Korean
-    if best.encoding in ("cp949", "euc_kr"):  # what few lines of Chinese and Japanese are valid, if senseless, in
-        if _share(sample, "cp932", "[ぁ-んァ-ヶ]") > 0.2:
-            return "cp932"
-        chinese = _share(sample, best.encoding, "[一-鿿]")  # today's Korean has hardly such a character
-        senseless = chinese > 0.1 or chinese > 0 and _share(sample, best.encoding, f"[{KOREAN}]") < 0.05
-        if senseless and _share(sample, "gb18030", ".") > 0:
-            return "gb18030"
-    if best.encoding in CYRILLIC:
-        # read in the wrong one, Russian is still Cyrillic letters, but rare ones or capitals
-        return max(CYRILLIC, key=lambda name: sum(character in "оеаинтсрвлкмдпуі" for character in sample.decode(name, "replace")))
-    return {"gb2312": "gb18030", "gbk": "gb18030", "ascii": "utf-8"}.get(best.encoding, best.encoding)
-
-
-def _share(sample: bytes, encoding: str, characters: str) -> float:
-    """The share of ``characters`` (a regular expression for one) in what is beyond ASCII; 0 where the encoding does not fit."""
-    try:
-        beyond = [c for c in sample.decode(encoding) if c > "\x7f"]
-    except UnicodeError:
-        return 0
-    return sum(bool(re.match(characters, c)) for c in beyond) / max(1, len(beyond))
+    best = from_bytes(sample).best()
+    return "" if best is None or best.encoding in ("ascii", "utf_8") else best.encoding
 
 
 def _line(raw: "bytes | mmap.mmap", position: int) -> int:

@@ -15,8 +15,10 @@ WORDS: dict[str, tuple[str, str]] = {
     # encodings
     "error.encoding-unknown": ("There is no encoding named “{encoding}”. Use for example utf-8, gb18030 or cp1252, or leave it out to have it detected.", "没有名为“{encoding}”的编码。可用 utf-8、gb18030、cp1252 等，或不填以自动检测。"),
     "error.encoding-wrong": ("{file} is not written in {encoding}: line {line} does not fit. Choose another encoding, or leave it out to have it detected.", "{file} 不是 {encoding} 编码：第 {line} 行不符合。请换一种编码，或不填以自动检测。"),
-    "error.encoding-damaged": ("Line {line} of {file} has a damaged character; the rest is UTF-8. Correct that line, or save the file again as UTF-8.", "{file} 第 {line} 行有损坏的字符，其余部分是 UTF-8。请改正这一行，或把文件重新保存为 UTF-8。"),
+    "error.encoding-damaged": ("Row {line} of {file} holds a character that cannot be read, and so do many others ({bad:,} in all). Save the file again as UTF-8, or choose another encoding.", "{file} 第 {line} 行有无法读取的字符，这样的行还有很多（共 {bad:,} 行）。请把文件重新保存为 UTF-8，或选择其他编码。"),
+    "skipped.damaged": ("Row {row} of {file} was left out: it holds a character that cannot be read. Correct it and save the file as UTF-8.", "已跳过 {file} 第 {row} 行：其中有无法读取的字符。请改正后把文件保存为 UTF-8。"),
     "error.encoding-undetected": ("It cannot be told in which encoding {file} is written (from line {line} on). Save it as UTF-8, or name the encoding.", "无法判断 {file} 使用的编码（从第 {line} 行起）。请另存为 UTF-8，或指明编码。"),
+    "reading.mixed": ("{lines:,} lines are not {encoding} like the rest; they were read as {other}.", "有 {lines:,} 行不像其余部分那样是 {encoding}，已按 {other} 读取。"),
     # CSV
     "error.delimiter": ("“{delimiter}” cannot separate columns. Choose one character, such as , ; | or tab.", "“{delimiter}”不能作为分隔符。请选择单个字符，例如 , ; | 或 tab。"),
     "error.csv-ragged": ("Row {row} of {file} has {found} fields where the header has {expected} ({bad:,} such rows). Put quotation marks around texts that hold a “{delimiter}”, or choose another separator.", "{file} 第 {row} 行有 {found} 个字段，而表头有 {expected} 个（这样的行共 {bad:,} 行）。请给含有“{delimiter}”的文本加上引号，或另选分隔符。"),
@@ -115,7 +117,7 @@ CHINESE: dict[str, tuple[str, str]] = {
     "delimiter": ("分隔符", "列与列之间的字符；留空自动识别，“none”表示每行只有一列。"),
     "quote": ("引号", "包住含分隔符的单元格的字符；留空自动识别，“none”表示引号也算文本。"),
     "encoding": ("编码", "字符的存储方式，如 utf-8、gb18030、cp1252；选错会出现乱码；auto 自动识别。"),
-    "header": ("首行是列名", "选 no 时首行算数据，列按序号命名；auto 根据内容判断。"),
+    "header": ("首行是列名", "选“否”时首行算数据，列按序号命名；“自动”根据内容判断。"),
     "skip_lines": ("表头之前的行数", "开头有多少行不属于表格；留空自动识别。"),
     "sheet": ("工作表", "读取电子表格的哪一张表；留空取第一张有数据的表。"),
     "table": ("数据表", "读取数据库的哪一张表；留空取行数最多的表。"),

@@ -20,7 +20,7 @@ ROWS = 8  # of the preview
 FIELDS = field_names(ReadOptions)
 DELIMITERS = ("", ",", ";", "tab", "|", "none")
 QUOTES = ("", '"', "'", "none")
-ENCODINGS = ("auto", "utf-8", "gb18030", "big5", "shift_jis", "euc-kr", "cp1252", "windows-1251", "utf-16")
+ENCODINGS = ("auto", "utf-8", "gb18030", "big5", "shift_jis", "euc-jp", "euc-kr", "cp1252", "windows-1250", "windows-1251", "windows-1254", "koi8-r", "utf-16")
 UNITS = ("auto", "line", "paragraph", "file")
 # what can be overruled in which kind of file; in others, only what there is a choice of (sheets, tables, lists)
 OVERRULED = {
@@ -99,7 +99,9 @@ def facts(spec: DatasetSpec, lang: str) -> str:
     items = "".join(f'<div><dt>{esc(name)}</dt><dd dir="auto">{esc(value)}</dd></div>' for name, value in pairs)
     before = "".join(f"<li>{esc(line) or '&nbsp;'}</li>" for line in detected.get("preamble", []))
     skipped = f'<p class="fm-muted">{esc(say("data.read.preamble", lang))}</p><ul class="data-preamble" dir="auto">{before}</ul>' if before else ""
-    return f'<dl class="data-found">{items}</dl>{skipped}'
+    mixed = detected.get("mixed")
+    told = _note(say("reading.mixed", lang, lines=mixed["lines"], other=mixed["encoding"], encoding=detected["encoding"])) if mixed else ""
+    return f'<dl class="data-found">{items}</dl>{told}{skipped}'
 
 
 def _note(sentence: str, tone: str = "fm-muted") -> str:

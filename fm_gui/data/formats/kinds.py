@@ -4,6 +4,7 @@ import json
 import re
 import zipfile
 
+from fm_gui.data.encodings import wide
 from fm_gui.data.formats.prose import is_conll
 from fm_gui.data.formats.source import Source
 from fm_gui.data.shape import Shape, find_delimiter
@@ -100,12 +101,11 @@ def _as_text(head: bytes) -> str:
     """The beginning of a file as text, roughly; "" if it is none."""
     if head.startswith((b"\xff\xfe", b"\xfe\xff")):
         return head[: len(head) // 4 * 4].decode("utf-16", "replace")
-    if b"\0" in head:
-        even, odd = head[0::2].count(0), head[1::2].count(0)
-        name = "utf-16-le" if odd > len(head) / 8 and even * 20 < odd else "utf-16-be" if even > len(head) / 8 and odd * 20 < even else ""
+    controls = sum(head.count(bytes([byte])) for byte in (*range(2, 9), *range(14, 27)))
+    if b"\0" in head or controls > len(head) / 100:
+        name = wide(head)
         return head[: len(head) // 2 * 2].decode(name, "replace") if name else ""
-    controls = sum(head.count(bytes([byte])) for byte in (*range(1, 9), *range(14, 27)))
-    return "" if controls > len(head) / 100 else head.decode("utf-8", "replace").removeprefix("\ufeff")
+    return head.decode("utf-8", "replace").removeprefix("\ufeff")
 
 
 def _by_text(text: str, named: str) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 from fm_gui.data.decoding import utf8_file
 from fm_gui.data.formats.kinds import ENDINGS
 from fm_gui.data.formats.lines import read_lines
-from fm_gui.data.formats.source import Reading, Rows, Source
+from fm_gui.data.formats.source import DAMAGED, Reading, Rows, Source
 from fm_gui.errors import UserError
 
 LANGUAGE = re.compile(r"[a-z]{2,3}([-_][A-Za-z]{2,4})?")
@@ -40,7 +40,9 @@ def read_pair(first: Source, second: Source) -> Reading:
                 if first.cut or second.cut:
                     break
                 raise UserError("pair-lengths", file=first.name, other=second.name, line=number, shorter=(first if a is None else second).name)
-            if a.strip() and b.strip():
+            if (first.damaged or second.damaged) and DAMAGED in a + b:
+                rows.skip(number, "skipped.damaged")
+            elif a.strip() and b.strip():
                 rows.add({"source": a.strip(), "target": b.strip()}, len(a) + len(b))
             elif a.strip() or b.strip():
                 rows.skip(number, "skipped.pair")

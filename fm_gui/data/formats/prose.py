@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 
 from fm_gui.data.decoding import utf8_file
 from fm_gui.data.formats.lines import read_lines, whole_text
-from fm_gui.data.formats.source import LONGEST, Reading, Rows, Source
+from fm_gui.data.formats.source import DAMAGED, LONGEST, Reading, Rows, Source
 from fm_gui.errors import UserError
 
 LARGEST_HTML = 2**26  # bytes: the whole page is parsed in memory
@@ -122,9 +122,9 @@ def _as_rows(parts: Iterable[str], source: Source, kind: str, encoding: str, usu
                 size += len(part)
                 if size > LONGEST:
                     raise UserError("file-large", file=source.name, limit=LONGEST // 2**20)
-            parts = ["\n".join(held).strip()]
-        for part in parts:
-            if part.strip():
+            parts = ["\n".join(held).strip().replace(DAMAGED, "\ufffd")]
+        for number, part in enumerate(parts, 1):
+            if part.strip() and not rows.skip_damaged(number, part):
                 rows.add({"text": part}, len(part))
     if not rows.written:
         raise UserError("file-empty", file=source.name)
@@ -147,10 +147,12 @@ def is_conll(text: str) -> bool:
 def read_conll(source: Source) -> Reading:
     """Sentences as lists of tokens and tags: the first and the last field of a line (of CoNLL-U: form and part of speech)."""
     path, encoding = utf8_file(source)
-    tokens, tags, wrong, universal = [], [], 0, None
+    tokens, tags, wrong, begin, universal = [], [], 0, 1, None
     with Rows(source, format="conll", encoding=encoding) as rows:
 
         def sentence() -> None:
+            if rows.skip_damaged(begin, *tokens, *tags):
+                return
             if wrong:
                 rows.skip(wrong, "skipped.conll")
             elif tokens:
@@ -159,7 +161,7 @@ def read_conll(source: Source) -> Reading:
         for number, line in enumerate(read_lines(path, source), 1):
             if not line.strip() or line.startswith("-DOCSTART-"):
                 sentence()
-                tokens, tags, wrong = [], [], 0
+                tokens, tags, wrong, begin = [], [], 0, number + 1
                 continue
             cells = line.split("\t") if "\t" in line else line.split()
             if line.startswith("#") and (len(cells) < 2 or not TAG.fullmatch(cells[-1])):

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from fm_gui.data.decoding import utf8_file
-from fm_gui.data.formats.cells import flatten
+from fm_gui.data.formats.cells import as_text, flatten
 from fm_gui.data.formats.chat import known_row, squad_rows
 from fm_gui.data.formats.lines import read_lines, whole_text
 from fm_gui.data.formats.source import LONGEST, Reading, Rows, Source
@@ -32,6 +32,8 @@ def read_jsonl(source: Source) -> Reading:
                 row = json.loads(line)
             except (ValueError, RecursionError):
                 row = None
+            if rows.skip_damaged(number, line):
+                continue
             if isinstance(row, dict):
                 _add(rows, row, len(line))
                 continue
@@ -118,6 +120,8 @@ def _read_items(items: Iterator[tuple[int, Any]], rows: Rows) -> Reading:
                 texts = isinstance(item, str)
             if texts and isinstance(item, str):
                 item = {"text": item}
+            if rows.source.damaged and rows.skip_damaged(number, as_text(item)):
+                continue
             if isinstance(item, dict):
                 _add(rows, item, 64)
             else:

@@ -28,6 +28,7 @@ REFUSED_SHARE = 0.1  # of rows that do not fit, above which a file is refused ra
 FEW_BAD, FEW_SHARE = 3, 1 / 3
 BATCH_ROWS, BATCH_SIZE = 16_384, 2**24  # what is collected before it is written: rows, characters
 LONGEST = 2**26  # characters in one line, cell or JSON item
+DAMAGED = "\ufdd0"  # stands, in what readers get, for bytes that are no character; Unicode keeps it free for such use
 
 Progress = Callable[[float, str], None]  # (share done, 0 to 1; key of what is being done); may raise to cancel
 
@@ -68,6 +69,8 @@ class Source:
     budget: Budget
     limit: int | None = None  # rows, for a preview
     cut: bool = False  # the file is only the first part of a larger one
+    damaged: bool = False  # there are DAMAGED characters in its text
+    mixed: dict[str, Any] | None = None  # some lines are in another encoding: which one, and how many lines
 
     @property
     def size(self) -> int:
@@ -83,7 +86,7 @@ class Source:
 
     def other(self, path: Path, name: str, **changes) -> "Source":
         """The same wishes for another file."""
-        return replace(self, path=path, name=name, **changes)
+        return replace(self, path=path, name=name, **({"damaged": False, "mixed": None} | changes))
 
     def tell(self, share: float) -> None:
         self.progress(min(1.0, max(0.0, share)), "reading.rows")
@@ -97,9 +100,9 @@ class Rows:
     """The table being written. ``with Rows(source) as rows: ...`` ends early when a preview has enough; then ``rows.reading()``."""
 
     def __init__(self, source: Source, **detected):
-        self.source, self.detected = source, detected
+        self.source, self.detected = source, detected | ({"mixed": source.mixed} if source.mixed else {})
         self.skipped: list[dict[str, Any]] = []
-        self.bad, self.written = 0, 0
+        self.bad, self.lost, self.written = 0, 0, 0
         self._held: list[dict[str, Any]] = []
         self._size = 0
         self._segments: list[Path] = []  # one for each run of batches with the same columns and types
@@ -110,6 +113,8 @@ class Rows:
 
     def __exit__(self, kind, problem, trace) -> bool:
         try:
+            if kind is None and self.lost and self.too_many_bad:
+                raise UserError("encoding-damaged", file=self.source.name, line=self.skipped[0]["row"], bad=self.lost)
             if kind is None or kind is _Enough:
                 self._flush()
         except _Enough:
@@ -136,6 +141,14 @@ class Rows:
         if len(self.skipped) < LISTED:
             name = self.source.name
             self.skipped.append({"file": name, "row": row, "code": code, "values": {"file": name, "row": row, **values}})
+
+    def skip_damaged(self, row: int, *texts: str) -> bool:
+        """Skip row ``row`` if one of its ``texts`` holds a character that could not be read; True if so."""
+        if not self.source.damaged or not any(DAMAGED in text for text in texts):
+            return False
+        self.lost += 1
+        self.skip(row, "skipped.damaged")
+        return True
 
     @property
     def too_many_bad(self) -> bool:
@@ -166,7 +179,7 @@ class Rows:
         self._end_segment()
         for path in self._segments:
             path.unlink()
-        self._segments, self._held, self._size, self.written, self.bad, self.skipped = [], [], 0, 0, 0, []
+        self._segments, self._held, self._size, self.written, self.bad, self.lost, self.skipped = [], [], 0, 0, 0, 0, []
 
     def reading(self) -> Reading:
         """What was read. Raises UserError if there is no row."""
