@@ -53,6 +53,7 @@ def check_folder(start: str, root: Path) -> None:
     the page: the answer would tell what lies on the server's disk. The command line asks nobody."""
     if not start.startswith("folder:") or not os.environ.get(REACHED):
         return
+    check_source(start)
     if not Path(start.removeprefix("folder:")).expanduser().resolve().is_relative_to(root.resolve()):
         raise UserError("folder-outside", root=str(root))
 

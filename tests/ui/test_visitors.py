@@ -48,7 +48,9 @@ class Visitor:
             for line in stream.iter_lines():
                 if line.startswith("data: ") and line != "data: null":
                     told = json.loads(line.removeprefix("data: "))
-                    return told[0] if isinstance(told, list) else told if isinstance(told, dict) else {"error": told}
+                    if isinstance(told, list):
+                        return told[0] if told else None
+                    return told if isinstance(told, dict) else {"error": told}
 
     def ask(self, name, **data):
         component = next(c["id"] for c in self.config["components"] if name in (c["props"].get("server_fns") or ()))
