@@ -30,7 +30,7 @@ def read_csv(source: Source) -> Reading:
         raise UserError("file-empty", file=source.name)
     shape = find_shape(head, source.options, tab_first=source.ending in (".tsv", ".tab"))
     with Rows(source, format="csv", **shape.detected(), encoding=encoding) as rows:
-        if source.damaged or not _read_fast(path, shape, rows):
+        if source.damaged or shape.escape or not _read_fast(path, shape, rows):
             if path == source.path:
                 path, rows.detected["encoding"] = utf8_file(source)  # what was taken on trust
                 rows.detected |= {"mixed": source.mixed} if source.mixed else {}

@@ -12,6 +12,8 @@ from fm_gui.data.formats.source import LONGEST
 from fm_gui.errors import UserError
 
 DELIMITERS = (",", ";", "\t", "|")
+RARE = ("^", "~", "\x01")  # tried where those cut nothing; each row has to have the same number
+GIVEN = {"\\t": "\t", "tab": "\t", "\\x01": "\x01", "^a": "\x01"}  # how people write them
 NONE = "\x1f"  # "unit separator": stands in for the delimiter of a file with one column
 SAMPLE = 256 * 1024  # characters in which the shape is looked for
 TINY = 20  # rows up to which a label that turns up once more below says that the first row is data
@@ -25,7 +27,7 @@ KNOWN_CHINESE = re.compile(r".{0,4}(文本|正文|内容|评论|评价|标签|�
 
 @dataclass
 class Shape:
-    """How delimited text is laid out; ``delimiter`` and ``quote`` are one character, or "" for none."""
+    """How delimited text is laid out; ``delimiter`` is one character or a few, ``quote`` is one; "" for none."""
 
     delimiter: str
     quote: str = '"'
@@ -33,31 +35,45 @@ class Shape:
     skip_lines: int = 0  # lines before the header that belong to no table
     preamble: list[str] = field(default_factory=list)  # those lines
     hidden: int = 0  # lines before those, which a spreadsheet would not show: "sep=;"
+    escape: str = ""  # the backslash, where it stands before quotation marks that are part of a text (MySQL, Spark)
 
     def records(self, lines: Iterable[str], strict: bool = False) -> Iterator[list[str]]:
         """Rows of cells. Raises csv.Error for a cell of more than LONGEST characters."""
         csv.field_size_limit(LONGEST)  # the module's only setting for this; its default refuses cells over 128 KB
         style = {"quotechar": self.quote} if self.quote else {"quoting": csv.QUOTE_NONE}
-        return csv.reader(lines, delimiter=self.delimiter or NONE, strict=strict, **style)
+        if self.escape:  # not csv's escapechar, which also takes away backslashes that are part of a text
+            lines = (re.sub(rf"(\\+){re.escape(self.quote)}", self._plain_quote, line) for line in lines)
+        if len(self.delimiter) < 2:
+            return csv.reader(lines, delimiter=self.delimiter or NONE, strict=strict, **style)
+        rows = csv.reader((line.replace(self.delimiter, NONE) for line in lines), delimiter=NONE, strict=strict, **style)
+        return ([cell.replace(NONE, self.delimiter) for cell in row] for row in rows)
+
+    def _plain_quote(self, found: re.Match) -> str:
+        """Backslashes and a quotation mark, as other files write them: an even number of backslashes stands for half as many."""
+        return "\\" * (len(found[1]) // 2) + self.quote * (1 + len(found[1]) % 2)
 
     def detected(self) -> dict:
         """What to show, under the names of ReadOptions."""
         told = {"delimiter": self.delimiter or "none", "header": "yes" if self.header else "no"}
         if self.quote != '"':
             told["quote"] = self.quote or "none"
+        if self.escape:
+            told["escape"] = self.escape
         return told | ({"skip_lines": self.skip_lines, "preamble": self.preamble} if self.skip_lines else {})
 
 
 def find_shape(text: str, options: ReadOptions, tab_first: bool = False) -> Shape:
     """The shape of a file that begins with ``text``; what ``options`` say is taken at its word. Raises UserError for a bad character."""
     shape = Shape("", _character(options.quote, "quote-mark"))
-    delimiter = _character({"\\t": "\t", "tab": "\t"}.get(options.delimiter.lower(), options.delimiter), "delimiter")
+    delimiter = _character(GIVEN.get(options.delimiter.lower(), options.delimiter), "delimiter")
     if told := re.match(r"\ufeff?sep=(.)\r?\n", text):  # how some spreadsheets name it, in a line that they do not show
         delimiter, text, shape.hidden = delimiter or told[1], text[told.end() :], 1
     if not options.quote:
         shape.quote = _find_quote(text)
     if options.quote == "none" or delimiter == shape.quote:
         shape.quote = ""
+    if shape.quote and is_escaped(text, shape.quote):
+        shape.escape = "\\"
     if options.skip_lines is not None:
         shape.skip_lines = options.skip_lines
         text = _without(text, shape.skip_lines)
@@ -78,18 +94,32 @@ def find_delimiter(text: str, tab_first: bool = False, quote: str = '"') -> str:
     """
     best, best_score = "", (0.0, 0, 0)
     later, later_score = "", (0.0, 0, 0)
+    escape = "\\" if quote and is_escaped(text, quote) else ""
     for place, delimiter in enumerate(("\t", ",", ";", "|") if tab_first else DELIMITERS):
-        rows = _sample_rows(text, Shape(delimiter, quote))
+        rows = _sample_rows(text, Shape(delimiter, quote, escape=escape))
         if not rows:
             continue
         width = len(rows[0])
         score = (round(sum(len(row) == width for row in rows) / len(rows), 2), width, -place)
         if width > 1 and score > best_score:
-            best, best_score = delimiter, score
+            doubled = width > 2 and width % 2 and all(not any(row[1::2]) for row in rows)  # "||"
+            best, best_score = delimiter * 2 if doubled else delimiter, score
         before = _preamble_rows(rows)
         if before and (score := (1.0, len(rows[before]), -place)) > later_score:
             later, later_score = delimiter, score
+    if best_score[0] < 0.9 and not later:
+        for delimiter in RARE:
+            rows = _sample_rows(text, Shape(delimiter, quote, escape=escape))
+            if len(rows) > 2 and len(rows[0]) > 1 and all(len(row) == len(rows[0]) for row in rows) and all(cell.strip() for cell in rows[0]):
+                return delimiter
     return later if later and best_score[0] < 0.9 else best
+
+
+def is_escaped(text: str, quote: str) -> bool:
+    """True if quotation marks inside texts are written with a backslash before them, and never as two."""
+    mark = re.escape(quote)
+    doubled = re.search(rf"[^,;\t|\r\n\\{mark}]{mark}{mark}[^,;\t|\r\n{mark}]", text)
+    return not doubled and re.search(rf"\\{mark}[^,;\t|\r\n{mark}]", text) is not None
 
 
 def looks_like_header(rows: list[list[str]]) -> bool:
@@ -116,10 +146,10 @@ def looks_like_header(rows: list[list[str]]) -> bool:
 
 
 def _character(value: str, code: str) -> str:
-    """One character, "" for the two words that are none."""
+    """One character (a delimiter may be up to four), "" for the two words that are none."""
     if value == "none":
         return ""
-    if len(value) > 1 or value and value in "\r\n\0" or code == "delimiter" and value == '"':
+    if len(value) > (4 if code == "delimiter" else 1) or set(value) & set("\r\n\0") or code == "delimiter" and '"' in value:
         raise UserError("delimiter" if code == "delimiter" else "quote-mark", delimiter=value[:20])
     return value
 
@@ -155,7 +185,9 @@ def _preamble_rows(rows: list[list[str]]) -> int:
     width = Counter(len(row) for row in rows).most_common(1)[0][0]
     before = 0
     while before < min(MOST_PREAMBLE, len(rows) - 2) and (
-        sum(bool(cell.strip()) for cell in rows[before]) < 2 or len(rows[before]) != width and (before or rows[before][0].startswith("#"))
+        sum(bool(cell.strip()) for cell in rows[before]) < 2
+        or len(rows[before]) != width and (before or rows[before][0].startswith("#"))
+        or before and rows[before][0].startswith("#") and rows[before - 1][0].startswith("#")  # one more line of a comment
     ):
         before += 1
     head, rest = rows[before], rows[before:]

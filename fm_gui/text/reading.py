@@ -19,8 +19,10 @@ WORDS: dict[str, tuple[str, str]] = {
     "skipped.damaged": ("Row {row} of {file} was left out: it holds a character that cannot be read. Correct it and save the file as UTF-8.", "已跳过 {file} 第 {row} 行：其中有无法读取的字符。请改正后把文件保存为 UTF-8。"),
     "error.encoding-undetected": ("It cannot be told in which encoding {file} is written (from line {line} on). Save it as UTF-8, or name the encoding.", "无法判断 {file} 使用的编码（从第 {line} 行起）。请另存为 UTF-8，或指明编码。"),
     "reading.mixed": ("{lines:,} lines are not {encoding} like the rest; they were read as {other}.", "有 {lines:,} 行不像其余部分那样是 {encoding}，已按 {other} 读取。"),
+    "data.coming": ("First rows of {file}", "{file} 的前几行"),
+    "data.coming.about": ("{columns:,} columns so far as the first rows show. The rest is being read; if this looks wrong, stop, and choose otherwise under “Options for the next file”.", "从前几行看共有 {columns:,} 列。其余部分正在读取；如果不对，请停止，并在“下一个文件的选项”中另行选择。"),
     # CSV
-    "error.delimiter": ("“{delimiter}” cannot separate columns. Choose one character, such as , ; | or tab.", "“{delimiter}”不能作为分隔符。请选择单个字符，例如 , ; | 或 tab。"),
+    "error.delimiter": ("“{delimiter}” cannot separate columns. Choose one character (four at most), such as , ; | or tab.", "“{delimiter}”不能作为分隔符。请选择一个字符（最多四个），例如 , ; | 或 tab。"),
     "error.csv-ragged": ("Row {row} of {file} has {found} fields where the header has {expected} ({bad:,} such rows). Put quotation marks around texts that hold a “{delimiter}”, or choose another separator.", "{file} 第 {row} 行有 {found} 个字段，而表头有 {expected} 个（这样的行共 {bad:,} 行）。请给含有“{delimiter}”的文本加上引号，或另选分隔符。"),
     "error.csv-quote": ("Row {row} of {file} opens a quotation mark that is never closed. Close it, or write two of them (\"\") where one is part of the text.", "{file} 第 {row} 行的引号没有闭合。请补上引号；如果引号本身是文本，请写成两个（\"\"）。"),
     "skipped.ragged": ("Row {row} of {file} was left out: it has {found} fields where the header has {expected}. Quote texts that hold the separator.", "已跳过 {file} 第 {row} 行：有 {found} 个字段，而表头有 {expected} 个。请给含有分隔符的文本加引号。"),

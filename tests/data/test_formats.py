@@ -568,3 +568,56 @@ def test_a_hub_that_cannot_be_reached_is_told_soon_and_once(answers, tmp_path, m
             read_hub("nobody/nothing-at-all")
     assert caught.value.code == "dataset-hub-offline" and time.monotonic() - began < 4
     assert not [record for record in caplog.records if record.name.startswith("huggingface_hub")]
+
+
+# -- what a fresh review found
+
+
+@pytest.mark.parametrize(("delimiter", "given"), [("^", "^"), ("~", "~"), ("\x01", "\\x01"), ("||", "||"), ("::", "::")])
+def test_rare_separators(file, delimiter, given):
+    path = file("a.csv", f"text{delimiter}label\na, b, c{delimiter}x\nd, e{delimiter}y\nf{delimiter}x\n")
+    wanted = [{"text": "a, b, c", "label": "x"}, {"text": "d, e", "label": "y"}, {"text": "f", "label": "x"}]
+    assert rows(path, delimiter=given) == wanted
+    if delimiter != "::":
+        assert rows(path) == wanted and read([path]).detected["delimiter"] == delimiter
+
+
+def test_rare_separators_are_not_seen_in_texts(file):
+    assert read([file("a.csv", "text\nabout ~5 of them\nx ^ y\nplain ~ text\n")]).detected["delimiter"] == "none"
+
+
+def test_quotation_marks_after_a_backslash(file):
+    path = file("a.csv", 'text,label\n"he said \\"hi\\", ok",x\n"bye \\"now\\"",y\n"C:\\new",x\n"ends in \\\\",y\n')
+    assert [row["text"] for row in rows(path)] == ['he said "hi", ok', 'bye "now"', "C:\\new", "ends in \\"]
+    plain = file("b.csv", 'text,label\n"C:\\dir\\",x\n"a ""b"" c",y\n')
+    assert [row["text"] for row in rows(plain)] == ["C:\\dir\\", 'a "b" c']
+
+
+@pytest.mark.parametrize("ending", ["tsv", "csv", "txt"])
+def test_conll_under_another_ending(file, ending):
+    reading = read([file(f"a.{ending}", "EU\tB-ORG\nrejects\tO\n\nPeter\tB-PER\nBlackburn\tI-PER\n")])
+    assert reading.detected["format"] == "conll" and reading.table.num_rows == 2
+    table = read([file(f"b.{ending}", "word\ttag\nEU\tB-ORG\nrejects\tO\nPeter\tB-PER\n")])
+    assert table.detected["format"] != "conll" or ending == "txt"
+
+
+def test_codes_in_a_translation_memory_are_no_text(file):
+    body = "<tmx version='1.4'><body>" + "".join(
+        f"<tu><tuv xml:lang='en'><seg>Hello <bpt i='1'>&lt;b&gt;</bpt><hi>big</hi><ept i='1'>&lt;/b&gt;</ept> <ph>{{0}}</ph>world {n}</seg></tuv>"
+        f"<tuv xml:lang='de'><seg>Hallo große Welt {n}</seg></tuv></tu>"
+        for n in range(3)
+    )
+    assert rows(file("a.tmx", body + "</body></tmx>"))[0] == {"source": "Hello big world 0", "target": "Hallo große Welt 0"}
+
+
+def test_comment_lines_before_a_header(file):
+    reading = read([file("a.csv", "# comment line one\n# comment two, with, commas\nid,text,label\n1,hello,x\n2,bye,y\n3,ok,x\n")])
+    assert reading.table.column_names == ["id", "text", "label"] and reading.detected["skip_lines"] == 2
+
+
+def test_times_without_useless_zeros(tmp_path):
+    import datetime
+
+    days = [datetime.datetime(2024, 1, day) for day in (1, 2)]
+    parquet.write_table(pa.table({"day": days, "time": [day.replace(hour=8, minute=30) for day in days]}), tmp_path / "a.parquet")
+    assert rows(tmp_path / "a.parquet")[0] == {"day": "2024-01-01", "time": "2024-01-01 08:30:00"}

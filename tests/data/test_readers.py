@@ -193,7 +193,7 @@ def test_delimiter_can_be_given(file, delimiter):
 
 
 def test_bad_delimiter(file):
-    refused(file("a.csv", "a,b\n1,2\n"), "delimiter", "choose one character", delimiter="::")
+    refused(file("a.csv", "a,b\n1,2\n"), "delimiter", "choose one", delimiter="\",\"")
 
 
 # -- encodings

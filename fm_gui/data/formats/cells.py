@@ -110,13 +110,18 @@ def finite(column):
 
 
 def as_strings(column) -> "pa.Array":
-    """Any column as text, empty cells kept empty."""
+    """Any column as text, empty cells kept empty; times without the zeros that they all end in."""
     import pyarrow as pa
+    import pyarrow.compute as compute
 
     if pa.types.is_null(column.type):
         return pa.nulls(len(column), pa.string())
     if pa.types.is_temporal(column.type):
-        return column.cast(pa.string())
+        texts = column.cast(pa.string())
+        for zeros in (r"[.]0+(Z|[+-][0-9:]+)?$", r"[ T]00:00:00(Z?)$"):  # no parts of a second; a date without a time
+            if compute.all(compute.match_substring_regex(texts, zeros)).as_py():
+                texts = compute.replace_substring_regex(texts, zeros, r"\1" if zeros[1] == "." else "")
+        return texts
     return pa.array([None if value is None else whole(as_text(value)) for value in column.to_pylist()], pa.string())
 
 

@@ -115,8 +115,13 @@ def _by_text(text: str, named: str) -> str:
         return "conll" if is_conll(text) else "text"
     if named in ("csv", "json"):  # JSON under the wrong ending is common, and JSON lines under JSON's
         looks = looks_like(text)
-        return looks if looks in ("json", "jsonl") else named
+        return looks if looks in ("json", "jsonl") or looks == "conll" and _in_sentences(text) else named
     return named or looks_like(text)
+
+
+def _in_sentences(text: str) -> bool:
+    """True if blank lines stand between some of a CoNLL file's lines: a table of words with tags has none."""
+    return re.search(r"\n\s*\n\s*\S", text) is not None and not re.match(r"\ufeff?\s*(?i:token|word|text|form|sentence)\b", text)
 
 
 def looks_like(text: str) -> str:

@@ -11,7 +11,7 @@ class ReadOptions(Settings):
     """How to read files. ``delimiter`` and ``quote`` are "" (found out), "none", or one character."""
 
     format: Format = setting("auto", "Format", "What kind of text file it is; auto goes by what is in the file, then by its ending.")
-    delimiter: str = setting("", "Separator", "The character between columns; empty finds it out, “none” reads each row as one column.", group="common")
+    delimiter: str = setting("", "Separator", "The character between columns; empty finds it out, “none” reads each row as one column; \\x01 and || can be typed.", group="common")
     quote: str = setting("", "Quotation mark", "The character around cells that hold a separator; empty finds it out, “none” takes such marks as text.")
     encoding: str = setting("auto", "Encoding", "How characters are stored, such as utf-8, gb18030 or cp1252; a wrong one garbles letters; auto finds it out.", group="common")
     header: Literal["auto", "yes", "no"] = setting("auto", "First row names the columns", "With no, the first row is data and the columns are numbered; auto decides from what is in it.", group="common")

@@ -1,6 +1,7 @@
 """Translations: Moses pairs (two files whose lines answer each other) and TMX."""
 
 import re
+from collections.abc import Iterator
 from itertools import zip_longest
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from fm_gui.data.formats.source import DAMAGED, Reading, Rows, Source
 from fm_gui.errors import UserError
 
 LANGUAGE = re.compile(r"[a-z]{2,3}([-_][A-Za-z]{2,4})?")
+CODES = ("bpt", "ept", "ph", "it", "ut")
 LANG = "{http://www.w3.org/XML/1998/namespace}lang"
 
 
@@ -97,5 +99,14 @@ def _variants(unit) -> dict[str, str]:
         language = (variant.get(LANG) or variant.get("lang") or "").lower()
         segment = next((child for child in variant if child.tag.rpartition("}")[2] == "seg"), None)
         if language and segment is not None and language not in texts:
-            texts[language] = " ".join("".join(segment.itertext()).split())
+            texts[language] = " ".join("".join(_spoken(segment)).split())
     return texts
+
+
+def _spoken(element) -> Iterator[str]:
+    """The text of a segment without the codes (bpt, ept, ph, it, ut) of the program that it came from; what hi and sub mark is text."""
+    if element.tag.rpartition("}")[2] not in CODES:
+        yield element.text or ""
+    for child in element:
+        yield from _spoken(child)
+        yield child.tail or ""
