@@ -46,6 +46,8 @@ def put_detected(detected: dict[str, Any]) -> None:
         put(tell("cli.data.detected", facts="; ".join(tell("cli.data.fact", name=name, value=value) for name, value in facts)))
     if mixed := detected.get("mixed"):
         put(tell("reading.mixed", lines=mixed["lines"], other=mixed["encoding"], encoding=detected["encoding"]))
+    if merged := detected.get("merged"):
+        put(tell("reading.merged", cells=merged))
     if lines := detected.get("preamble"):
         put(tell("cli.data.preamble", count=len(lines)))
         for line in lines[:SHOWN_LINES]:

@@ -53,10 +53,11 @@ def read_parts(
         return reading
 
 
-def preview(path: Path, options: ReadOptions | None = None, rows: int = 20) -> Reading:
-    """The first ``rows`` rows of a file, read from its beginning where its format allows. Raises UserError as ``read``."""
+def preview(paths: Path | list[Path], options: ReadOptions | None = None, rows: int = 20, progress: Progress | None = None) -> Reading:
+    """The first ``rows`` rows of a file (or a Moses pair), read from its beginning where its format allows. As ``read`` otherwise."""
+    paths = [Path(path) for path in paths] if isinstance(paths, list) else [Path(paths)]
     with _folder(None) as (folder, keeper):
-        reading = _read_all([Path(path)], options or ReadOptions(), folder, _silent, limit=rows)
+        reading = _read_all(paths, options or ReadOptions(), folder, progress or _silent, limit=rows)
         reading.keeper = keeper
         return reading
 

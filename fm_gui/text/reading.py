@@ -21,11 +21,12 @@ WORDS: dict[str, tuple[str, str]] = {
     "reading.mixed": ("{lines:,} lines are not {encoding} like the rest; they were read as {other}.", "有 {lines:,} 行不像其余部分那样是 {encoding}，已按 {other} 读取。"),
     "data.coming": ("First rows of {file}", "{file} 的前几行"),
     "data.coming.about": ("{columns:,} columns so far as the first rows show. The rest is being read; if this looks wrong, stop, and choose otherwise under “Options for the next file”.", "从前几行看共有 {columns:,} 列。其余部分正在读取；如果不对，请停止，并在“下一个文件的选项”中另行选择。"),
+    "reading.merged": ("{cells:,} cells that were merged with the one above hold its value.", "有 {cells:,} 个与上方合并的单元格已填入上方的值。"),
     # CSV
     "error.delimiter": ("“{delimiter}” cannot separate columns. Choose one character (four at most), such as , ; | or tab.", "“{delimiter}”不能作为分隔符。请选择一个字符（最多四个），例如 , ; | 或 tab。"),
     "error.csv-ragged": ("Row {row} of {file} has {found} fields where the header has {expected} ({bad:,} such rows). Put quotation marks around texts that hold a “{delimiter}”, or choose another separator.", "{file} 第 {row} 行有 {found} 个字段，而表头有 {expected} 个（这样的行共 {bad:,} 行）。请给含有“{delimiter}”的文本加上引号，或另选分隔符。"),
     "error.csv-quote": ("Row {row} of {file} opens a quotation mark that is never closed. Close it, or write two of them (\"\") where one is part of the text.", "{file} 第 {row} 行的引号没有闭合。请补上引号；如果引号本身是文本，请写成两个（\"\"）。"),
-    "skipped.ragged": ("Row {row} of {file} was left out: it has {found} fields where the header has {expected}. Quote texts that hold the separator.", "已跳过 {file} 第 {row} 行：有 {found} 个字段，而表头有 {expected} 个。请给含有分隔符的文本加引号。"),
+    "skipped.ragged": ("Row {row} of {file} was left out: its number of fields is {found}, where the header has {expected}. Quote texts that hold the separator.", "已跳过 {file} 第 {row} 行：有 {found} 个字段，而表头有 {expected} 个。请给含有分隔符的文本加引号。"),
     # JSON, Parquet
     "error.jsonl-broken": ("Line {line} of {file} is not a JSON object. Each line must be one object such as {{\"text\": \"...\"}}; correct that line and add the file again.", "{file} 第 {line} 行不是 JSON 对象。每行应是一个对象，如 {{\"text\": \"...\"}}；请改正这一行后重新添加。"),
     "skipped.json-line": ("Line {row} of {file} was left out: it is not a JSON object. Correct it to have it read.", "已跳过 {file} 第 {row} 行：不是 JSON 对象。改正后即可读取。"),
@@ -42,7 +43,7 @@ WORDS: dict[str, tuple[str, str]] = {
     # any file
     "error.file-content": ("{file} ends in {ending} but holds something else. Save it again in the program that made it, or as CSV.", "{file} 的扩展名是 {ending}，内容却不是。请用原来的程序重新保存，或另存为 CSV。"),
     "error.file-large": ("{file} is larger than {limit:,} MB, too much to read in one piece. Save it as JSONL, CSV or plain text with one example a line.", "{file} 超过 {limit:,} MB，无法整体读取。请另存为 JSONL、CSV 或每行一个样例的纯文本。"),
-    "error.columns-many": ("{file} has {columns:,} columns; at most {limit:,} can be read. Keep the columns you need, or check the separator.", "{file} 有 {columns:,} 列，最多可读 {limit:,} 列。请只保留需要的列，或检查分隔符。"),
+    "error.columns-many": ("{file} has {columns:,} columns; at most {limit:,} can be read. Keep the columns you need (in a spreadsheet, delete all to the right of your data), or check the separator.", "{file} 有 {columns:,} 列，最多可读 {limit:,} 列。请只保留需要的列（电子表格请删除数据右侧的所有列），或检查分隔符。"),
     "error.table-large": ("{file} has more than {limit:,} cells. Split it, or keep only the columns you need.", "{file} 的单元格超过 {limit:,} 个。请拆分文件，或只保留需要的列。"),
     "error.line-long": ("Line {line} of {file} has more than {limit:,} characters. Break it into several lines.", "{file} 第 {line} 行超过 {limit:,} 个字符。请拆成多行。"),
     "error.csv-cell": ("Row {row} of {file} has more than {limit:,} characters. Probably a quotation mark is never closed: close it, or choose “none” as the quotation mark.", "{file} 第 {row} 行超过 {limit:,} 个字符，很可能有引号没有闭合。请补上引号，或把引号设为“none”。"),
@@ -61,7 +62,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "error.sqlite-empty": ("The database {file} has no tables. Choose another file.", "数据库 {file} 中没有表。请选择别的文件。"),
     "error.sqlite-table": ("{file} has no table “{table}”. Choose one of: {known}.", "{file} 中没有表“{table}”。请从这些中选择：{known}。"),
     # translations
-    "error.pair-lengths": ("{file} and {other} do not have the same number of lines: {shorter} ends before line {line}. Line 5 of one must translate line 5 of the other.", "{file} 与 {other} 的行数不同：{shorter} 在第 {line} 行之前结束。两个文件的同一行必须互为译文。"),
+    "error.pair-lengths": ("{file} and {other} do not have the same number of lines: {shorter} has {last:,} lines, the other has more. Line 5 of one must translate line 5 of the other.", "{file} 与 {other} 的行数不同：{shorter} 只有 {last:,} 行，另一个更多。两个文件的同一行必须互为译文。"),
     "skipped.pair": ("Line {row} of {file} was left out: one of its two sides is empty.", "已跳过 {file} 第 {row} 行：原文或译文为空。"),
     "error.tmx-broken": ("{file} is not valid TMX. Export it again from the translation program.", "{file} 不是有效的 TMX。请从翻译软件重新导出。"),
     "error.tmx-empty": ("{file} has too few entries with two languages. Export it with both languages.", "{file} 中包含两种语言的条目太少。请连同两种语言一起导出。"),
@@ -70,7 +71,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "error.archive-broken": ("{file} is damaged or not complete. Copy or pack it again, then add it.", "{file} 已损坏或不完整。请重新复制或打包后再添加。"),
     "error.archive-locked": ("{file} is locked with a password. Unpack it, and add the files inside.", "{file} 有密码保护。请解压后添加其中的文件。"),
     "error.archive-path": ("{file} is refused because “{member}” in it points outside. Pack plain files only, without links.", "已拒绝 {file}：其中的“{member}”指向外部。请只打包普通文件，不含链接。"),
-    "error.archive-bomb": ("{file} is refused because it unpacks to far more than it should (over {unpacked:,} MB; at most {limit} GB). Unpack it yourself, and add the files inside.", "已拒绝 {file}：解压后大得不正常（超过 {unpacked:,} MB；上限 {limit} GB）。请自行解压后添加其中的文件。"),
+    "error.archive-bomb": ("{file} is refused because it unpacks to far more than it should ({unpacked:,} MB so far out of {packed:,} KB; that is no honest file). Unpack it yourself, and add the files inside.", "已拒绝 {file}：解压后大得不正常（仅 {packed:,} KB 的文件已解出 {unpacked:,} MB，不像正常文件）。请自行解压后添加其中的文件。"),
     "error.archive-nested": ("{file} lies in more than {limit} archives, one in another. Unpack it, and add the files inside.", "{file} 嵌套在超过 {limit} 层压缩包里。请解压后添加其中的文件。"),
     "error.archive-many": ("{file} holds more than {limit:,} files. Join the texts in one CSV or JSONL file, and add that.", "{file} 中的文件超过 {limit:,} 个。请把文本合并为一个 CSV 或 JSONL 文件再添加。"),
     "error.archive-empty": ("There are no files in {file}. Put texts or tables in it, and add it again.", "{file} 中没有文件。请放入文本或表格后重新添加。"),

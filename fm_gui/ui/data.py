@@ -33,6 +33,7 @@ def build(workspace: Workspace, blocks: gr.Blocks, tab: gr.Tab) -> None:
     with gr.Row(elem_id="data-two", elem_classes="fm-two", equal_height=False):
         with gr.Column(elem_classes="fm-left", min_width=280) as left:
             parts = _left()
+        parts |= data_read.build_coming()
         with gr.Column(elem_classes="fm-right", min_width=280, visible=False) as main:
             parts |= _right(workspace, parts["list"])
     parts |= {"left": left, "main": main}

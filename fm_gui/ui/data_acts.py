@@ -91,9 +91,15 @@ def add_files(
         own = {"validation_file": Path(validation) if validation else None, "test_file": Path(test) if test else None}
         return add_dataset(workspace, [Path(file) for file in files], options=options, progress=tell, **own)
 
-    job = work.Job(add, "data.adding")
-    yield from _working(job, lang)
-    yield show(workspace, lang, job.result.name, None) | settled(workspace, lang) | {"files": None, "validation-file": None, "test-file": None}
+    job, paths = work.Job(add, "data.adding"), [Path(file) for file in files]
+    with data_read.first_rows(paths, options) as first:
+        shown = False
+        for view in _working(job, lang):
+            if not shown and first.done():
+                shown = True
+                view |= data_read.coming(first.result(), paths[0].name, lang) if not first.exception() else {}  # adding says what is wrong
+            yield view
+    yield settled(workspace, lang) | show(workspace, lang, job.result.name, None) | {"files": None, "validation-file": None, "test-file": None}
 
 
 def add_from_hub(workspace: Workspace, lang: str, name: str, config: str, split: str) -> Iterator[View]:
@@ -105,7 +111,7 @@ def add_from_hub(workspace: Workspace, lang: str, name: str, config: str, split:
         raise UserError("hub-data-id", name=name[:120])
     job = work.Job(lambda tell: add_hub(workspace, name, config.strip(), split.strip(), tell), "data.hub.fetching")
     yield from _working(job, lang)
-    yield show(workspace, lang, job.result.name, None) | settled(workspace, lang) | {"hub-id": "", "hub-config": "", "hub-split": ""}
+    yield settled(workspace, lang) | show(workspace, lang, job.result.name, None) | {"hub-id": "", "hub-config": "", "hub-split": ""}
 
 
 def _working(job: work.Job, lang: str) -> Iterator[View]:
@@ -114,8 +120,10 @@ def _working(job: work.Job, lang: str) -> Iterator[View]:
 
 
 def settled(workspace: Workspace, lang: str) -> View:
-    """Nothing is being added any more."""
-    return {"add-busy": "", "add-stop": gr.update(visible=False)}
+    """Nothing is being added any more: what was open shows again."""
+    known = any((workspace.root / "datasets").glob("*/dataset.json"))
+    columns = {"main": gr.update(visible=known), "left": gr.update(elem_classes=["fm-left"] if known else ["fm-left", "data-first-column"])}
+    return {"add-busy": "", "add-stop": gr.update(visible=False), "coming": gr.update(visible=False), **columns}
 
 
 def stopped(workspace: Workspace, lang: str) -> View:

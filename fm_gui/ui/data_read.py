@@ -1,5 +1,10 @@
 """“Was it read right?”: what was found out about the file, its first rows as other options would read them, and reading it again."""
 
+import threading
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import gradio as gr
@@ -9,8 +14,9 @@ from fm_gui.data import readers
 from fm_gui.data.adding import kept_files
 from fm_gui.data.dataset import Dataset
 from fm_gui.data.formats.options import ReadOptions
+from fm_gui.data.formats.pairs import pair_up
 from fm_gui.text import say, say_setting
-from fm_gui.ui import data_view
+from fm_gui.ui import data_view, work
 from fm_gui.ui.bind import word
 from fm_gui.ui.form import field_names, form_values
 from fm_gui.ui.view import View, esc, free_choice, or_sentence
@@ -47,7 +53,7 @@ def view(dataset: Dataset, lang: str) -> View:
     chosen = ReadOptions().model_dump() | {name: value for name, value in spec.detected.get("options", {}).items() if name in FIELDS}
     return {
         "read-fold": gr.update(open=False),
-        "read-facts": facts(spec, lang),
+        "read-facts": facts(spec.detected, lang),
         "read-note": _note(say("data.read.choose" if fields else "data.read.nothing" if files else "data.read.not-kept", lang)),
         **{f"read-{name}": _choice(spec, name, chosen[name], name in fields, lang) for name in FIELDS},
         "read-again": gr.update(visible=bool(fields)),
@@ -90,9 +96,8 @@ def spoken(name: str, value: Any, lang: str) -> str:
     return {"format": str(value).upper(), "delimiter": f"“{value}”", "quote": f"“{value}”"}.get(name, str(value))
 
 
-def facts(spec: DatasetSpec, lang: str) -> str:
+def facts(detected: dict[str, Any], lang: str) -> str:
     """What was found out, as a list of name and value; the lines before the header are shown."""
-    detected = spec.detected
     pairs = [(say_setting(ReadOptions, name, lang)[0], spoken(name, detected[name], lang)) for name in FIELDS if detected.get(name) not in (None, "")]
     if detected.get("files"):
         pairs.append((say("data.read.files", lang), f"{len(detected['files']):,}"))
@@ -101,6 +106,8 @@ def facts(spec: DatasetSpec, lang: str) -> str:
     skipped = f'<p class="fm-muted">{esc(say("data.read.preamble", lang))}</p><ul class="data-preamble" dir="auto">{before}</ul>' if before else ""
     mixed = detected.get("mixed")
     told = _note(say("reading.mixed", lang, lines=mixed["lines"], other=mixed["encoding"], encoding=detected["encoding"])) if mixed else ""
+    if detected.get("merged"):
+        told += _note(say("reading.merged", lang, cells=detected["merged"]))
     return f'<dl class="data-found">{items}</dl>{told}{skipped}'
 
 
@@ -132,14 +139,47 @@ def look(workspace: Workspace, lang: str, name: str, *values) -> View:
     reading, problem = or_sentence(lang, lambda: readers.preview(first, options_of(values), ROWS))
     if reading is None:
         return {"read-note": _note(problem, "fm-problem"), "read-preview": gr.update(visible=False), "read-again": gr.update(interactive=False)}
-    rows = [{"#": number, **row} for number, row in enumerate(reading.table.to_pylist(), 1)]
-    names = reading.table.column_names[: data_view.MOST_COLUMNS]
-    lengths = [sum(len(str(row[column] or "")) for row in rows) / max(1, len(rows)) for column in names]
     told = say("data.read.preview", lang, columns=len(reading.table.column_names), file=first.name)
     return {
         "read-note": _note(told),
-        "read-preview": gr.update(value=data_view.grid(["#", *names], rows), column_widths=data_view.widths(lengths), visible=True),
+        "read-preview": _grid(reading),
         "read-again": gr.update(interactive=True),
+    }
+
+
+def _grid(reading: readers.Reading) -> dict:
+    rows = [{"#": number, **row} for number, row in enumerate(reading.table.to_pylist(), 1)]
+    names = reading.table.column_names[: data_view.MOST_COLUMNS]
+    lengths = [sum(len(str(row[column] or "")) for row in rows) / max(1, len(rows)) for column in names]
+    return gr.update(value=data_view.grid(["#", *names], rows), column_widths=data_view.widths(lengths), visible=True)
+
+
+@contextmanager
+def first_rows(paths: list[Path], options: ReadOptions) -> Iterator[Future]:
+    """The first rows of the first file (or pair), read beside what goes on inside; given up when that ends."""
+    gone = threading.Event()
+
+    def tell(share: float, key: str) -> None:
+        if gone.is_set():
+            raise work.Stopped
+
+    with ThreadPoolExecutor(1) as pool:
+        try:
+            yield pool.submit(lambda: readers.preview(list(pair_up(paths)[0]), options, ROWS, tell))
+        finally:
+            gone.set()
+
+
+def coming(reading: readers.Reading, name: str, lang: str) -> View:
+    """The first rows of a file that is being added, and what was found out about it, in the place of the data set that is open."""
+    title = f'<h2 dir="auto">{esc(say("data.coming", lang, file=name))}</h2>'
+    told = _note(say("data.coming.about", lang, columns=len(reading.table.column_names)))
+    return {
+        "coming": gr.update(visible=True),
+        "coming-facts": title + facts(reading.detected, lang) + told,
+        "coming-rows": _grid(reading),
+        "main": gr.update(visible=False),
+        "left": gr.update(elem_classes=["fm-left"]),
     }
 
 
@@ -168,6 +208,18 @@ def build() -> View:
         with gr.Row(elem_classes="fm-actions"):
             parts["read-again"] = gr.Button(word("data.read.again"), size="sm", scale=0, min_width=180, elem_id="data-read-again")
             parts["read-stop"] = gr.Button(word("data.add.stop"), size="sm", scale=0, min_width=100, visible=False, elem_id="data-read-stop")
+    return parts
+
+
+def build_coming() -> View:
+    """Where the first rows of a file stand while it is being added."""
+    parts: View = {}
+    with gr.Column(elem_classes="fm-right", min_width=280, visible=False, elem_id="data-coming") as parts["coming"]:
+        parts["coming-facts"] = gr.HTML(elem_id="data-coming-facts")
+        parts["coming-rows"] = gr.Dataframe(
+            interactive=False, max_chars=120, pinned_columns=1, max_height=400, wrap=False, line_breaks=False, label=word("data.preview"),
+            show_label=False, elem_id="data-coming-rows", buttons=[],
+        )  # fmt: skip
     return parts
 
 

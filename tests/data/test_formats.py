@@ -621,3 +621,41 @@ def test_times_without_useless_zeros(tmp_path):
     days = [datetime.datetime(2024, 1, day) for day in (1, 2)]
     parquet.write_table(pa.table({"day": days, "time": [day.replace(hour=8, minute=30) for day in days]}), tmp_path / "a.parquet")
     assert rows(tmp_path / "a.parquet")[0] == {"day": "2024-01-01", "time": "2024-01-01 08:30:00"}
+
+
+@pytest.mark.parametrize(
+    ("body", "wanted"),
+    [
+        ('{"columns": ["text", "label"], "index": [0, 1], "data": [["hi", "x"], ["bye", "y"]]}', [{"text": "hi", "label": "x"}, {"text": "bye", "label": "y"}]),
+        ('{"hi there": "x", "bye now": "y"}', [{"text": "hi there", "label": "x"}, {"text": "bye now", "label": "y"}]),
+        ('[["text", "label"], ["hi", "x"], ["bye", "y"]]', [{"text": "hi", "label": "x"}, {"text": "bye", "label": "y"}]),
+        ('[["hi", "x"], ["bye", "y"]]', [{"column_1": "hi", "column_2": "x"}, {"column_1": "bye", "column_2": "y"}]),
+        ('{"text": "a"}{"text": "b"} {"text": "c"}', [{"text": "a"}, {"text": "b"}, {"text": "c"}]),
+        ('{\n  "text": "a"\n}\n{\n  "text": "b"\n}\n', [{"text": "a"}, {"text": "b"}]),
+        ('[{"text": "a"}, {"text": "b"},\n]', [{"text": "a"}, {"text": "b"}]),
+        ('{"rows": [{"text": "a"}, {"text": "b"}],}', [{"text": "a"}, {"text": "b"}]),
+        ('{"id1": {"text": "a", "n": 1}, "id2": {"text": "b", "n": 2}}', [{"key": "id1", "text": "a", "n": 1}, {"key": "id2", "text": "b", "n": 2}]),
+    ],
+)
+def test_json_as_others_write_it(file, body, wanted):
+    assert rows(file("a.json", body)) == wanted
+    if body.startswith('{\n  "text"'):
+        assert rows(file("b.jsonl", body)) == wanted
+
+
+def test_feather_of_version_one(tmp_path):
+    table = pa.table({"text": ["a", "b"], "n": [1, 2]})
+    feather.write_feather(table, str(tmp_path / "a.feather"), version=1)
+    assert rows(tmp_path / "a.feather") == table.to_pylist()
+
+
+def test_merged_cells_hold_the_value_above(tmp_path):
+    import openpyxl
+
+    book = openpyxl.Workbook()
+    for row in (["text", "label"], ["a", "good"], ["b", None], ["c", None], ["d", "bad"], ["e", None]):
+        book.active.append(row)
+    book.active.merge_cells("B2:B4")
+    book.save(tmp_path / "a.xlsx")
+    reading = read([tmp_path / "a.xlsx"])
+    assert reading.table["label"].to_pylist() == ["good", "good", "good", "bad", None] and reading.detected["merged"] == 2

@@ -145,7 +145,7 @@ def test_few_ragged_rows_are_left_out_and_listed(file):
         "values": {"file": "reviews.csv", "row": 18, "found": 3, "expected": 2},
     }
     assert say(skipped["code"], **skipped["values"]).startswith(
-        "Row 18 of reviews.csv was left out: it has 3 fields where the header has 2."
+        "Row 18 of reviews.csv was left out: its number of fields is 3, where the header has 2."
     )
 
 

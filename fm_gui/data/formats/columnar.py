@@ -33,11 +33,17 @@ def read_parquet(source: Source) -> Reading:
 def read_arrow(source: Source) -> Reading:
     """An Arrow file or stream (Feather is one). Raises UserError if it is broken or empty."""
     import pyarrow as pa
+    import pyarrow.feather as feather
 
     with Rows(source, format="arrow") as rows:
         try:
             with pa.OSFile(str(source.path)) as file:
-                if file.read(6) == b"ARROW1":
+                magic = file.read(6)
+                if magic[:4] == b"FEA1":  # Feather as it was before Arrow had files of its own
+                    table = feather.read_table(str(source.path))
+                    check_columns(len(table.column_names), source.name)
+                    _take(iter(table.to_batches(BATCH)), rows, table.num_rows)
+                elif magic == b"ARROW1":
                     reader = pa.ipc.open_file(file)
                     check_columns(len(reader.schema.names), source.name)
                     _take((reader.get_batch(place) for place in range(reader.num_record_batches)), rows, 0, reader.num_record_batches)

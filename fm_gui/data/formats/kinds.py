@@ -22,7 +22,7 @@ ENDINGS = {
 }  # fmt: skip
 BINARY = ("parquet", "arrow", "sheet", "sqlite", "packed", "zip", "tar")
 MAGIC = (
-    (b"PAR1", "parquet"), (b"ARROW1", "arrow"), (b"SQLite format 3\0", "sqlite"), (b"\x1f\x8b", "packed"), (b"BZh", "packed"),
+    (b"PAR1", "parquet"), (b"ARROW1", "arrow"), (b"FEA1", "arrow"), (b"SQLite format 3\0", "sqlite"), (b"\x1f\x8b", "packed"), (b"BZh", "packed"),
     (b"\xfd7zXZ\0", "packed"), (b"\x28\xb5\x2f\xfd", "packed"), (b"PK\x03\x04", "zip"), (b"PK\x05\x06", "zip"), (b"\xd0\xcf\x11\xe0", "sheet"),
     (b"%PDF-", "other"), (b"\x89PNG", "other"), (b"\xff\xd8\xff", "other"), (b"GIF8", "other"), (b"Rar!\x1a", "other"), (b"7z\xbc\xaf", "other"),
     (b"\x7fELF", "other"), (b"\x89HDF", "other"), (b"RIFF", "other"), (b"ID3", "other"), (b"\x93NUMPY", "other"),
@@ -71,7 +71,7 @@ def _by_magic(source: Source, head: bytes, named: str) -> str:
     magic, kind = next(((magic, kind) for magic, kind in MAGIC if head.startswith(magic)), (b"", ""))
     if kind == "zip":
         return _zip_kind(source)
-    if magic.isalnum() and magic not in (b"PAR1", b"ARROW1") and _as_text(head):
+    if magic.isalnum() and magic not in (b"PAR1", b"ARROW1", b"FEA1") and _as_text(head):
         return ""  # a text that begins with "RIFF" or "BZh"
     if head[257:262] == b"ustar":
         return "tar"
@@ -129,7 +129,9 @@ def looks_like(text: str) -> str:
     start = text.lstrip()
     if start[:1] in ("[", "{"):
         objects = [_object(line) for line in start.split("\n", 2)[:2] if line.strip()]
-        if all(objects) and (len(objects) == 2 or not any(isinstance(value, (list, dict)) for value in objects[0].values())):
+        lists_inside = bool(objects) and bool(objects[0]) and any(isinstance(value, (list, dict)) for value in objects[0].values())
+        texts_as_names = len(objects) == 1 and bool(objects[0]) and sum(" " in key for key in objects[0]) > len(objects[0]) / 2
+        if all(objects) and (len(objects) == 2 or not lists_inside and not texts_as_names):
             return "jsonl"
         if re.match(r"\{\s*[\"}]|\[\s*[\[{\"\]]", start):
             return "json"

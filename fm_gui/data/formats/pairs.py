@@ -41,7 +41,7 @@ def read_pair(first: Source, second: Source) -> Reading:
             if a is None or b is None:
                 if first.cut or second.cut:
                     break
-                raise UserError("pair-lengths", file=first.name, other=second.name, line=number, shorter=(first if a is None else second).name)
+                raise UserError("pair-lengths", file=first.name, other=second.name, line=number, last=number - 1, shorter=(first if a is None else second).name)
             if (first.damaged or second.damaged) and DAMAGED in a + b:
                 rows.skip(number, "skipped.damaged")
             elif a.strip() and b.strip():

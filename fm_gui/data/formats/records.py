@@ -1,5 +1,6 @@
 """JSON and JSON lines: objects to rows; objects inside objects become columns such as "user.name", lists stay JSON text."""
 
+import contextlib
 import io
 import json
 import re
@@ -13,6 +14,7 @@ from fm_gui.data.formats.cells import as_text, flatten
 from fm_gui.data.formats.chat import known_row, squad_rows
 from fm_gui.data.formats.lines import read_lines, whole_text
 from fm_gui.data.formats.source import LONGEST, Reading, Rows, Source
+from fm_gui.data.shape import KNOWN_CHINESE, KNOWN_NAMES, looks_like_header
 from fm_gui.errors import UserError
 
 LARGEST = 2**28  # bytes of a JSON file that is one object: it has to be held in memory (a list of objects has not)
@@ -37,6 +39,9 @@ def read_jsonl(source: Source) -> Reading:
             if isinstance(row, dict):
                 _add(rows, row, len(line))
                 continue
+            if not rows.count and line.lstrip()[:1] == "{":
+                with contextlib.suppress(UserError):  # objects of several lines; if that breaks too, the first line is what to tell
+                    return _read_items(_one_after_the_other(path, source), Rows(source, format="json", encoding=encoding))
             rows.skip(number, "skipped.json-line")
             if not rows.count:
                 break  # a broken first line means that this is no JSONL at all
@@ -58,6 +63,9 @@ def read_json(source: Source) -> Reading:
     except json.JSONDecodeError as problem:
         if problem.msg == "Extra data" and first == "{":
             return read_jsonl(source)  # one object a line, under the wrong ending
+        repaired = re.sub(r",(?=\s*[]}]\s*\Z)", "", whole_text(path, source, LARGEST))  # a comma after the last item
+        with contextlib.suppress(ValueError, RecursionError):
+            return _read_object(json.loads(repaired), rows)
         raise UserError("json-broken", file=source.name, line=problem.lineno, column=problem.colno) from None
     except (RecursionError, ValueError):
         raise UserError("json-shape", file=source.name) from None
@@ -75,7 +83,10 @@ def _read_object(value: Any, rows: Rows) -> Reading:
     wanted, lists = rows.source.options.items, dict(_lists(value))
     if wanted and wanted not in lists:
         raise UserError("json-items", file=rows.source.name, items=wanted[:80], known=", ".join(list(lists)[:20]) or "-")
-    if not lists:
+    table = _split_table(value)
+    if not lists or table:
+        if table:
+            return _read_items(enumerate(table, 1), rows)
         return _read_items(enumerate(_columns_as_rows(value, rows.source.name), 1), rows)
     taken = wanted or max(lists, key=lambda name: len(lists[name]))  # the first of the longest
     rows.detected["items"] = taken
@@ -106,16 +117,40 @@ def _columns_as_rows(value: dict, file: str) -> list[dict]:
         inner = [list(cell) for cell in cells]
         if all(keys == inner[0] for keys in inner) and all(key.isdigit() for key in inner[0]):
             return [dict(zip(value, row)) for row in zip(*(cell.values() for cell in cells))]
-        if len(cells) > 2 and len(inner[0]) > 1 and sum(keys == inner[0] for keys in inner) > 0.8 * len(inner):
+        if len(inner[0]) > 1 and sum(keys == inner[0] for keys in inner) > 0.8 * len(inner):
             return [{"key": key, **cell} for key, cell in value.items()]
+    if len(cells) > 1 and all(isinstance(cell, (str, int, float)) for cell in cells) and any(" " in key for key in value):
+        return [{"text": key, "label": cell} for key, cell in value.items()]  # {"a text": "its label"}
     raise UserError("json-shape", file=file)
+
+
+def _split_table(value: dict) -> list[dict]:
+    """The rows of {"columns": ["text", "label"], "data": [["a", 1], ...]}, which pandas calls "split"; [] if it is something else."""
+    names, body = value.get("columns"), value.get("data")
+    if not isinstance(names, list) or not isinstance(body, list) or not all(isinstance(name, str) for name in names):
+        return []
+    return [dict(zip(names, row)) for row in body if isinstance(row, list) and len(row) == len(names)] if len(body) and isinstance(body[0], list) else []
+
+
+def _as_objects(items: Iterator[tuple[int, Any]]) -> Iterator[tuple[int, Any]]:
+    """``items``; lists of plain values among them become objects: the first, if it is all names, names the columns of the others."""
+    names: list[str] | None = None
+    for number, item in items:
+        if isinstance(item, list) and item and not any(isinstance(cell, (list, dict)) for cell in item):
+            if names is None:
+                is_header = looks_like_header([[str(cell) for cell in item]]) and any(KNOWN_NAMES.fullmatch(str(c)) or KNOWN_CHINESE.fullmatch(str(c)) for c in item)
+                names = [str(cell) for cell in item] if is_header else [f"column_{place}" for place in range(1, len(item) + 1)]
+                if is_header:
+                    continue
+            item = dict(zip(names, item)) if len(item) == len(names) else item
+        yield number, item
 
 
 def _read_items(items: Iterator[tuple[int, Any]], rows: Rows) -> Reading:
     """The objects among ``items`` (number from 1, item); or texts, if the first is one."""
     texts = None
     with rows:
-        for number, item in items:
+        for number, item in _as_objects(items):
             if texts is None:
                 texts = isinstance(item, str)
             if texts and isinstance(item, str):
@@ -203,9 +238,25 @@ def _list_items(path: Path, source: Source) -> Iterator[tuple[int, Any]]:
                 if mark != ",":
                     raise text.broken(text.at)
                 text.at += 1
+                if text.peek() == "]":
+                    break  # a comma after the last item
             text.at += 1
             if text.peek():
                 raise text.broken(text.at)
+        except UserError:
+            if not source.cut:
+                raise
+
+
+def _one_after_the_other(path: Path, source: Source) -> Iterator[tuple[int, Any]]:
+    """(number from 1, item) of a file of JSON values below or beside each other, with or without commas. Raises UserError where it breaks."""
+    with open(path, encoding="utf-8-sig") as file:
+        text, number = _Text(file, source, path.stat().st_size), 0
+        try:
+            while text.peek():
+                number += 1
+                yield number, text.value()
+                text.at += text.peek() == ","
         except UserError:
             if not source.cut:
                 raise

@@ -8,6 +8,8 @@ import datetime
 import json
 import sys
 
+MOST_MERGED = 100_000  # regions that are looked at
+
 
 def cell(value):
     """A cell as JSON: whole numbers without ".0", dates and times as ISO text, blank as null."""
@@ -18,6 +20,15 @@ def cell(value):
     if isinstance(value, datetime.timedelta):
         return str(value)
     return None if value == "" else value
+
+
+def merged(sheet):
+    """{row number: places of its cells that are merged with the one above}; the file keeps the value in the topmost alone."""
+    left, below = sheet.start[1], {}
+    for (top, first), (bottom, _) in (sheet.merged_cell_ranges or [])[:MOST_MERGED]:
+        for number in range(top + 1, min(bottom, sheet.end[0]) + 1):
+            below.setdefault(number, []).append(first - left)
+    return below
 
 
 def main(path: str, wanted: str, most_cells: int, memory: int, seconds: int) -> None:
@@ -56,11 +67,18 @@ def main(path: str, wanted: str, most_cells: int, memory: int, seconds: int) -> 
                 print(json.dumps({"error": "sheet-large"}), file=out)
                 return
             if sheet.height >= least and sheet.width:
-                print(json.dumps({"sheets": sheets, "sheet": name, "rows": sheet.height}), file=out)
-                first = sheet.start[0]
+                below = merged(sheet)
+                told = {"sheets": sheets, "sheet": name, "rows": sheet.height, "merged": sum(map(len, below.values()))}
+                print(json.dumps(told), file=out)
+                first, above = sheet.start[0], []
                 for number, row in enumerate(sheet.iter_rows()):
                     if number >= first:  # it leaves out blank columns on the left, but not blank rows above
-                        print(json.dumps([cell(value) for value in row]), file=out)
+                        cells = [cell(value) for value in row]
+                        for place in below.get(number, ()):
+                            if place < len(cells) and place < len(above) and cells[place] is None:
+                                cells[place] = above[place]
+                        above = cells
+                        print(json.dumps(cells), file=out)
                 return
         print(json.dumps({"error": "file-empty"}), file=out)
     except PasswordError:

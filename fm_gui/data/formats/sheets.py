@@ -41,6 +41,8 @@ def read_sheet(source: Source) -> Reading:
                 limit = {"limit": MOST_CELLS} if told["error"] == "sheet-large" else {}
                 raise UserError(told["error"], file=source.name, **given, **limit)
             with Rows(source, format=source.ending[1:] if source.ending in (".xlsx", ".xls", ".ods", ".xlsm", ".xlsb") else "xlsx", sheet=told["sheet"]) as rows:
+                if told["merged"]:
+                    rows.detected["merged"] = told["merged"]
                 if len(told["sheets"]) > 1:
                     rows.detected["choices"] = {"sheet": told["sheets"]}
                 count = _read_rows(lines, rows, told)

@@ -53,7 +53,7 @@ def charge(source: Source, count: int) -> None:
     spent = source.budget.spent
     spent[0] += count
     if spent[0] > MOST_UNPACKED or spent[0] > RATIO_FROM and spent[0] > RATIO * source.budget.packed:
-        raise UserError("archive-bomb", file=source.name, unpacked=spent[0] // 2**20, limit=MOST_UNPACKED // 2**30)
+        raise UserError("archive-bomb", file=source.name, unpacked=spent[0] // 2**20, packed=max(1, source.budget.packed // 2**10))
 
 
 def copy(stream: BinaryIO, path: Path, source: Source) -> None:
