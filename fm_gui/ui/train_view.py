@@ -125,7 +125,7 @@ def examples(plan: Plan, lang: str) -> str:
     for example in plan.examples:
         tokens = example["input"]
         more = (
-            f'<p class="fm-muted">{esc(say("train.plan.more-tokens", lang, tokens=len(tokens) - SHOWN_TOKENS))}</p>'
+            f'<div class="fm-muted">{esc(say("train.plan.more-tokens", lang, tokens=len(tokens) - SHOWN_TOKENS))}</div>'
             if len(tokens) > SHOWN_TOKENS
             else ""
         )
