@@ -26,7 +26,7 @@ URL = re.compile(
     r"|(?<![A-Za-z0-9.@/_-])(?:[a-z0-9-]{1,63}\.){1,4}(?:com|org|net|edu|gov|io|cn|de|fr|uk)(?:/[!#-;=?-~]*+|(?![A-Za-z0-9@_-]|\.[A-Za-z0-9]))"
 )
 CHAT_NAME = re.compile(  # a WeChat id after the word for it: with a digit or "_", or after a colon (of "wechat" only with "id")
-    r"(?:(?P<chinese>微信|微訊|薇信)|(?<![A-Za-z0-9])(?:wechat|weixin|vx|wx)(?![A-Za-z]))(?:(?P<named>\s?(?:号|id\b|账号|帳號))?\s?(?P<colon>[:：是为])?\s?)"
+    r"(?:(?P<chinese>微信|微訊|薇信)|(?<![A-Za-z0-9])(?:wechat|weixin|vx|wx)(?![A-Za-z]))(?:(?P<named>\s?(?:号|id\b|账号|帳號))?\s?(?P<colon>[:：是为]|\sis\b)?\s?)"
     r"(?P<name>(?=(?P<sure>[A-Za-z_-]*[0-9_])?)[A-Za-z][A-Za-z0-9_-]{5,19})(?![A-Za-z0-9_@-])",
     re.IGNORECASE,
 )

@@ -60,7 +60,7 @@ def fm_app(tmp_path):
             [sys.executable, "app.py", "--port", str(port), "--workspace", str(workspace.root), "--no-browser"],
             cwd=ROOT, stdout=output, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
         )
-    url, end = f"http://127.0.0.1:{port}/", time.monotonic() + 60
+    url, end = f"http://127.0.0.1:{port}/", time.monotonic() + 180  # a busy machine is no fault
     try:
         while True:
             try:
@@ -77,7 +77,7 @@ def fm_app(tmp_path):
         for run in workspace.runs():
             run.stop()
         process.terminate()
-        process.wait(10)
+        process.wait(60)
         for run in workspace.runs():
             run.wait(30)
 

@@ -113,13 +113,13 @@ def test_labels_by_keyboard_survive_a_reload(person: Person, fm_app, messy):
 def test_every_data_set_can_be_chosen(chromium, fm_app, size):
     """Eight stand below each other in a list that scrolls, none beside the others; the one that is open shows."""
     for number in range(8):
-        added(fm_app.workspace, f"reviews {number}", f"text,label\nfirst text {number},good\nsecond text {number},bad\n")
+        added(fm_app.workspace, f"reviews-{number}", f"text,label\nfirst text {number},good\nsecond text {number},bad\n")
     context = chromium.new_context(viewport={"width": size[0], "height": size[1]}, locale="en-US")
     context.set_default_timeout(60_000)
     try:
         page = context.new_page()
-        page.goto(f"{fm_app.url}?tab=data&data=reviews+0")  # the oldest stands at the end
-        page.locator("#data-head").get_by_text("reviews 0").first.wait_for()
+        page.goto(f"{fm_app.url}?tab=data&data=reviews-0")  # the oldest stands at the end
+        page.locator("#data-head").get_by_text("reviews-0").first.wait_for()
         assert page.locator("#data-list label").count() == 8
         where = """() => {
           const one = document.querySelector('#data-list label.selected'), list = one.closest('.wrap'), box = (node) => node.getBoundingClientRect();
@@ -130,6 +130,6 @@ def test_every_data_set_can_be_chosen(chromium, fm_app, size):
         seen = page.evaluate(where)
         assert seen["scrolls"] and not seen["wide"] and len(set(seen["lefts"])) == 1 and seen["page"] <= size[0]
         page.locator("#data-list label").nth(3).click()  # Playwright scrolls to it, as a person does
-        page.locator("#data-head").get_by_text("reviews 4").first.wait_for()
+        page.locator("#data-head").get_by_text("reviews-4").first.wait_for()
     finally:
         context.close()

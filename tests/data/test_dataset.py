@@ -13,6 +13,7 @@ from fm_gui.data.dataset import Dataset
 from fm_gui.data.readers import ReadOptions
 from fm_gui.data.recipe import row_key
 from fm_gui.errors import UserError
+from tests.data.added import added
 
 
 def csv_text(count=40, start=0):
@@ -191,3 +192,12 @@ def test_reading_again_keeps_what_a_person_chose(workspace, tmp_path):
     assert labelling.answers(Dataset(workspace, "reviews")) == {row_key("title 3"): "odd"}
     spec = module.reread(workspace, "reviews", ReadOptions(delimiter="|"))  # their columns are gone, and the method's with them
     assert len(spec.columns) == 1 and spec.split.method == "stratified" and "group" not in spec.roles
+
+
+def test_a_split_that_leaves_nothing_to_learn_from_is_refused(workspace):
+    data = added(workspace, "same", "text,label\n" + "the same text,a\n" * 10)
+    before = data.spec.model_dump()
+    with pytest.raises(UserError) as problem:
+        data.set_split(SplitSpec(method="k-fold", folds=2, fold=1))
+    assert problem.value.code == "split-leaves-nothing"
+    assert data.spec.model_dump() == Dataset(workspace, "same").spec.model_dump() == before

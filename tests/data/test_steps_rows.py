@@ -27,15 +27,6 @@ def table_of(texts: list, labels: list | None = None, **more) -> pa.Table:
     return pa.table(columns)
 
 
-def test_what_programs_write_for_nothing_is_no_text():
-    texts = ["null", " None ", "N/A", "#N/A", "NaN", "\u200b", "\ufeff", "\u3000", "none of it", "nullable", "N/A?", "-"]
-    table = pa.table({"text": texts, "label": ["x"] * len(texts)})
-    assert run("drop-empty", table)["text"].to_pylist() == ["none of it", "nullable", "N/A?", "-"]
-    asked = pa.table({"question": ["Which?"] * 3, "target": ["none", "\u200b", "blue"]})
-    kept = run("drop-empty", asked, {"question": "question", "target": "target"})
-    assert kept["target"].to_pylist() == ["none", "blue"]  # an answer may be "none"
-
-
 def run(name: str, table: pa.Table, roles: dict = ROLES, /, **values) -> pa.Table:
     """The table after the step; each of its rows is the one that ``kept`` says, but for the columns the step is there to change."""
     result = make_step(step(name, **values)).apply(table, roles)
@@ -54,6 +45,13 @@ def rows_of(name: str, table: pa.Table, roles: dict = ROLES, /, **values) -> lis
 
 
 # -- rows
+
+
+def test_what_programs_write_for_nothing_is_no_text():
+    texts = ["null", " None ", "N/A", "#N/A", "NaN", "\u200b", "\ufeff", "\u3000", "none of it", "nullable", "N/A?", "-"]
+    assert rows_of("drop-empty", numbered(texts, ["x"] * len(texts))) == [8, 9, 10, 11]
+    asked = pa.table({"question": ["Which?"] * 3, "target": ["none", "\u200b", "blue"], "n": [0, 1, 2]})
+    assert rows_of("drop-empty", asked, {"question": "question", "target": "target"}) == [0, 2]  # an answer may be "none"
 
 
 def test_drop_empty():

@@ -201,7 +201,9 @@ def test_a_chat_is_checked_and_numbers_are_not(workspace, tmp_path):
     (tmp_path / "chat.jsonl").write_text("\n".join(json.dumps({"messages": one}) for one in [*turns, turns[3]]), encoding="utf-8")
     spec = add_dataset(workspace, [tmp_path / "chat.jsonl"])
     cards = last(data_health.show(workspace, "en", spec.name))["cards"]
-    assert 'data-code="exact-duplicates"' in cards and "Question 3 of this day" in cards and "No step can do this" in cards and 'data-do="fix"' not in cards
+    assert 'data-code="exact-duplicates"' in cards and "Question 3 of this day" in cards and 'data-do="fix"' in cards
+    view = last(data_health.fix(workspace, "en", spec.name, asked(workspace, spec.name, "exact-duplicates", "fix"), ""))
+    assert Dataset(workspace, spec.name).spec.rows == 20 and 'data-code="exact-duplicates"' not in view["cards"]
     (tmp_path / "numbers.csv").write_text("a,b\n" + "".join(f"{n},{n * n}\n" for n in range(30)), encoding="utf-8")
     spec = add_dataset(workspace, [tmp_path / "numbers.csv"], roles={"text": ""})
     cards = last(data_health.show(workspace, "en", spec.name))["cards"]
