@@ -22,6 +22,12 @@ WORDS: dict[str, tuple[str, str]] = {
     "data.coming": ("First rows of {file}", "{file} 的前几行"),
     "data.coming.about": ("{columns:,} columns so far as the first rows show. The rest is being read; if this looks wrong, stop, and choose otherwise under “Options for the next file”.", "从前几行看共有 {columns:,} 列。其余部分正在读取；如果不对，请停止，并在“下一个文件的选项”中另行选择。"),
     "reading.merged": ("{cells:,} cells that were merged with the one above hold its value.", "有 {cells:,} 个与上方合并的单元格已填入上方的值。"),
+    # choices of how to read, on the page
+    "choice.yes": ("yes", "是"),
+    "choice.no": ("no", "否"),
+    "choice.line": ("a line", "一行文字"),
+    "choice.paragraph": ("a paragraph", "一段文字"),
+    "choice.file": ("a whole file", "整个文件"),
     # CSV
     "error.delimiter": ("“{delimiter}” cannot separate columns. Choose one character (four at most), such as , ; | or tab.", "“{delimiter}”不能作为分隔符。请选择一个字符（最多四个），例如 , ; | 或 tab。"),
     "error.csv-ragged": ("Row {row} of {file} has {found} fields where the header has {expected} ({bad:,} such rows). Put quotation marks around texts that hold a “{delimiter}”, or choose another separator.", "{file} 第 {row} 行有 {found} 个字段，而表头有 {expected} 个（这样的行共 {bad:,} 行）。请给含有“{delimiter}”的文本加上引号，或另选分隔符。"),

@@ -8,6 +8,7 @@ from collections.abc import Callable
 import gradio as gr
 
 from fm_gui.config import ModelSpec, Settings, SplitSpec, TrainSettings
+from fm_gui.data.formats.options import ReadOptions
 from fm_gui.data.recipe import Step
 from fm_gui.data.steps import STEPS
 from fm_gui.errors import UserError
@@ -21,14 +22,14 @@ log = logging.getLogger("fm_gui")
 
 
 def setting_key(model: type[Settings], field: str) -> str:
-    """The key of a setting's title; a cleaning step's has the step in it, since several steps have a setting of one name."""
-    return f"setting.{model.__name__}.{field}" if issubclass(model, Step) else f"setting.{field}"
+    """The key of a setting's title; a cleaning step's has the step in it, since several steps have a setting of one name; so have the options of reading."""
+    return f"setting.{model.__name__}.{field}" if issubclass(model, (Step, ReadOptions)) else f"setting.{field}"
 
 
 def all_words() -> dict[str, tuple[str, str]]:
     """The whole table for the page, settings included: a title under :func:`setting_key`, its help under the same with ``.help``."""
     words = dict(table())
-    models = [TrainSettings, ModelSpec, SplitSpec, *(m for task in TASKS for m in (task.Options, task.PredictOptions)), *STEPS]
+    models = [TrainSettings, ModelSpec, SplitSpec, ReadOptions, *(m for task in TASKS for m in (task.Options, task.PredictOptions)), *STEPS]
     for model in models:
         for field in model.model_fields:
             title = setting_key(model, field)

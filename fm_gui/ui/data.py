@@ -5,6 +5,7 @@ from functools import partial
 import gradio as gr
 
 from fm_gui.config import SplitSpec
+from fm_gui.data.formats.options import ReadOptions
 from fm_gui.data.samples import SAMPLES
 from fm_gui.ui import data_acts, data_clean, data_health, data_label, data_manage, data_profile, data_read, data_rows, data_view
 from fm_gui.ui.bind import act, word
@@ -74,6 +75,8 @@ def _left() -> dict:
         with gr.Accordion(word("data.options"), open=False, elem_id="data-options", elem_classes="data-more") as parts["options"]:
             gr.Markdown(word("data.options.help"), elem_classes="fm-muted")
             parts["delimiter"], parts["encoding"] = data_read.delimiter("data-delimiter"), data_read.encoding("data-encoding")
+            form = build_form(ReadOptions, prefix="data-next", without=("delimiter", "encoding"))
+            parts |= {f"next-{name}": component for name, component in zip(form.names, form.components, strict=True)}
             parts["validation-file"] = gr.File(label=word("data.validation-file"), height=150, interactive=True)
             parts["test-file"] = gr.File(label=word("data.test-file"), height=150, interactive=True)
     return parts
@@ -199,7 +202,7 @@ def _opening(blocks: gr.Blocks, tab: gr.Tab, asked: gr.Textbox, events: Events) 
 
 def _adding(events: Events) -> None:
     parts, on = events.parts, events.on
-    options = [parts[key] for key in ("validation-file", "test-file", "delimiter", "encoding")]
+    options = [parts[key] for key in ("validation-file", "test-file", "delimiter", "encoding", *(f"next-{name}" for name in data_read.NEXT))]
     added = on(parts["files"].upload, data_acts.add_files, [parts["files"], *options])
     # a file that was refused would be sent again with the next one
     on(added.failure, data_acts.forget_file, [])

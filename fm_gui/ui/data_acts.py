@@ -80,12 +80,12 @@ def _details(dataset: Dataset, lang: str) -> View:
 
 
 def add_files(
-    workspace: Workspace, lang: str, files: list[str] | None, validation: str | None, test: str | None, delimiter: str, encoding: str
+    workspace: Workspace, lang: str, files: list[str] | None, validation: str | None, test: str | None, delimiter: str, encoding: str, *more
 ) -> Iterator[View]:
-    """Add what was dropped as one data set, and open it."""
+    """Add what was dropped as one data set, and open it; its first rows show meanwhile. ``more``: the options in data_read.NEXT."""
     if not files:
         return
-    options = parse(ReadOptions, {"delimiter": delimiter, "encoding": encoding})
+    options = data_read.next_options(delimiter, encoding, more)
 
     def add(tell) -> DatasetSpec:
         own = {"validation_file": Path(validation) if validation else None, "test_file": Path(test) if test else None}
@@ -99,7 +99,7 @@ def add_files(
                 shown = True
                 view |= data_read.coming(first.result(), paths[0].name, lang) if not first.exception() else {}  # adding says what is wrong
             yield view
-    yield settled(workspace, lang) | show(workspace, lang, job.result.name, None) | {"files": None, "validation-file": None, "test-file": None}
+    yield settled(workspace, lang) | data_read.next_reset() | show(workspace, lang, job.result.name, None) | {"files": None, "validation-file": None, "test-file": None}
 
 
 def add_from_hub(workspace: Workspace, lang: str, name: str, config: str, split: str) -> Iterator[View]:

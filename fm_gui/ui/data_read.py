@@ -39,7 +39,10 @@ OVERRULED = {
     "conll": ("format", "encoding"),
     "zip": ("encoding", "unit"),
     "tar": ("encoding", "unit"),
+    "folder": ("encoding", "unit"),
+    "moses": ("encoding",),
 }
+NEXT = field_names(ReadOptions, ("delimiter", "encoding"))  # what else can be said of the next file, before it is read
 SPOKEN = {"header": ("yes", "no"), "unit": UNITS[1:], "delimiter": ("none", "tab"), "quote": ("none",)}  # values that are said in words
 
 
@@ -129,14 +132,26 @@ def options_of(values: tuple) -> ReadOptions:
     return parse(ReadOptions, {name: defaults[name] if value in (None, "") else value for name, value in given.items()})
 
 
+def next_options(delimiter: str, encoding: str, values: tuple) -> ReadOptions:
+    """The options for the next file (``values`` in the order of NEXT). Raises UserError for what cannot be."""
+    given = {"delimiter": delimiter or "", "encoding": encoding or "auto"} | form_values(ReadOptions, NEXT[: len(values)], values)
+    return parse(ReadOptions, {name: value for name, value in given.items() if value not in (None, "")})
+
+
+def next_reset() -> View:
+    """What was said of one file does not hold for the one after it."""
+    return {f"next-{name}": ReadOptions.model_fields[name].default for name in NEXT}
+
+
 def look(workspace: Workspace, lang: str, name: str, *values) -> View:
     """The first rows as these options would read them; what is wrong with them is told in their place."""
     dataset = Dataset(workspace, name)
     files = kept_files(dataset)
     if not files or not _overruled(dataset.spec):
         return {}
-    first = files["train"][0]
-    reading, problem = or_sentence(lang, lambda: readers.preview(first, options_of(values), ROWS))
+    group = list(pair_up(files["train"])[0])
+    first = group[0]
+    reading, problem = or_sentence(lang, lambda: readers.preview(group, options_of(values), ROWS))
     if reading is None:
         return {"read-note": _note(problem, "fm-problem"), "read-preview": gr.update(visible=False), "read-again": gr.update(interactive=False)}
     told = say("data.read.preview", lang, columns=len(reading.table.column_names), file=first.name)
@@ -234,10 +249,10 @@ def _box(name: str) -> gr.components.Component:
 def delimiter(elem_id: str) -> gr.Dropdown:
     """The separator, to be set before a file is read."""
     choices = [(word(f"data.delimiters.{name or 'auto'}"), name) if name in ("", "tab") else name for name in DELIMITERS[:-1]]
-    return free_choice(gr.Dropdown(choices, value="", label=word("data.delimiter"), filterable=False, interactive=True, elem_id=elem_id))
+    return free_choice(gr.Dropdown(choices, value="", label=word("data.delimiter"), allow_custom_value=True, interactive=True, elem_id=elem_id))
 
 
 def encoding(elem_id: str) -> gr.Dropdown:
     """The encoding, to be set before a file is read."""
     choices = [(word("data.delimiters.auto"), "auto"), *ENCODINGS[1:]]
-    return free_choice(gr.Dropdown(choices, value="auto", label=word("data.encoding"), filterable=False, interactive=True, elem_id=elem_id))
+    return free_choice(gr.Dropdown(choices, value="auto", label=word("data.encoding"), allow_custom_value=True, interactive=True, elem_id=elem_id))

@@ -9,6 +9,7 @@ from fm_gui.config import SplitSpec
 from fm_gui.data import adding
 from fm_gui.data.checks.finding import Finding
 from fm_gui.data.dataset import Dataset
+from fm_gui.data.formats.options import ReadOptions
 from fm_gui.errors import UserError
 from fm_gui.ui import data, data_acts, data_read, data_rows, data_view, health_cache
 from fm_gui.ui.data_rows import PAGE, SEEN
@@ -375,3 +376,44 @@ def test_long_cells_and_many_columns_stay_light(workspace, tmp_path):
     file.write_text(",".join(f"c{i}" for i in range(300)) + "\n" + (",".join(f"word {i}" for i in range(300)) + "\n") * 60, encoding="utf-8")
     view = add(workspace, str(file))
     assert len(view["preview"]["value"]["headers"]) == data_view.MOST_COLUMNS + 1 and "The first 60 of 300 columns" in view["page-line"]
+
+
+def test_the_first_rows_show_while_a_file_is_added(workspace, tmp_path):
+    file = tmp_path / "reviews.csv"
+    file.write_text("text;label\n" + "".join(f"film {n} was fine;{n % 2}\n" for n in range(400_000)), encoding="utf-8")
+    views = list(data_acts.add_files(workspace, "en", [str(file)], None, None, "", "auto"))
+    shown = [place for place, view in enumerate(views) if view.get("coming", {}).get("visible")]
+    assert shown == shown[:1] and shown[0] < len(views) - 1  # once, before all rows were read
+    view = views[shown[0]]
+    assert view["coming-rows"]["value"]["data"][0][1:] == ["film 0 was fine", "0"] and "reviews.csv" in view["coming-facts"] and "“;”" in view["coming-facts"]
+    assert views[-1]["coming"]["visible"] is False and views[-1]["main"]["visible"] is True
+    assert workspace.datasets()[0].rows == 400_000
+
+
+def test_adding_that_is_stopped_or_refused_takes_the_first_rows_away(workspace, reviews):
+    assert data_acts.stopped(workspace, "en")["coming"]["visible"] is False and data_acts.stopped(workspace, "en")["main"]["visible"] is False
+    add(workspace, reviews)
+    assert data_acts.forget_file(workspace, "en")["main"]["visible"] is True
+
+
+def test_options_for_the_next_file(workspace, tmp_path):
+    file = tmp_path / "a.json"
+    file.write_text('{"long": [{"a": 1}, {"a": 2}], "short": [{"b": 3}]}', encoding="utf-8")
+    values = [ReadOptions.model_fields[name].default for name in data_read.NEXT]
+    values[data_read.NEXT.index("items")] = "short"
+    view = last(data_acts.add_files(workspace, "en", [str(file)], None, None, "", "auto", *values))
+    assert workspace.datasets()[0].rows == 1 and view["next-items"] == ""
+    values[data_read.NEXT.index("items")] = "gone"
+    with pytest.raises(UserError) as problem:
+        last(data_acts.add_files(workspace, "en", [str(file)], None, None, "", "auto", *values))
+    assert problem.value.code == "json-items"
+
+
+def test_a_pair_of_files_can_be_overruled(workspace, tmp_path):
+    for language, greeting in (("de", "Grüße"), ("en", "Greetings")):
+        (tmp_path / f"corpus.{language}").write_text(f"{greeting}\n" * 20, encoding="utf-8")
+    view = add(workspace, str(tmp_path / "corpus.de"), str(tmp_path / "corpus.en"))
+    assert view["read-encoding"]["visible"] is True
+    values = [ReadOptions.model_fields[name].default for name in data_read.FIELDS]
+    looked = data_read.look(workspace, "en", workspace.datasets()[0].name, *values)
+    assert looked["read-preview"]["value"]["data"][0][1:] == ["Grüße", "Greetings"]
