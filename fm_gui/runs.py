@@ -116,7 +116,8 @@ class Run:
     def has_worker(self) -> bool:
         """True if the very process that was started still runs."""
         try:
-            return processes.lives(kept_json(self.path / "process.json"), self._told().heartbeat)
+            file = self.path / "process.json"  # touched by a worker that is busy with something long
+            return processes.lives(kept_json(file), max(self._told().heartbeat, file.stat().st_mtime))
         except FileNotFoundError:
             return False
 

@@ -118,7 +118,7 @@ class Task:
         raise NotImplementedError
 
     def lengths(self, part: "Part", config: RunConfig) -> "np.ndarray":
-        """Tokens in each of the items that batches are made of (rows or blocks), before padding."""
+        """Tokens that each of the items that batches are made of (rows or blocks) takes, were it the longest of its micro-batch."""
         raise NotImplementedError
 
     def batches(self, processor, part: "Part", config: RunConfig, at: int, micro_tokens: int) -> Iterator[Step]:

@@ -9,6 +9,7 @@ from fm_gui.errors import UserError
 from fm_gui.tasks.base import Kind, Step, Task
 
 EVAL_TOKENS = 2048  # in memory at once while judging
+STEP = 4  # tokens: batches are padded to a multiple of it, as libraries keep memory for every shape they meet (a third of a run's, in bf16)
 
 
 class Options(Settings):
@@ -95,7 +96,7 @@ class TextClassification(Task):
         return -(-len(part) // config.train.batch_size)
 
     def lengths(self, part, config):
-        return part["input_ids"].lengths
+        return np.minimum(-(-part["input_ids"].lengths // STEP) * STEP, self.limit(config))
 
     def batches(self, processor, part, config, at, micro_tokens):
         from fm_gui.data.batching import micro_batches, steps
@@ -105,7 +106,7 @@ class TextClassification(Task):
         lengths = self.lengths(part, config)
         for index, _, rows in steps(train.seed, len(part), train.batch_size, at):
             cuts = micro_batches(rows, lengths, micro_tokens, train.micro_batch_size, train.processes)
-            yield Step(index, (index + 1) / per_epoch, [self._collate(processor, part, cut, weights, config) for cut in cuts])
+            yield Step(index, (index + 1) / per_epoch, [self._collate(processor, part, cut, int(lengths[cut].max()), weights, config) for cut in cuts])
 
     def _weights(self, part, config):
         """Weight of each class, mean 1 over the rows: n / (classes x count)."""
@@ -114,10 +115,10 @@ class TextClassification(Task):
         counts = np.bincount(part["label"])
         return (len(part) / (len(counts) * np.maximum(counts, 1))).astype(np.float32)
 
-    def _collate(self, processor, part, rows, weights, config):
+    def _collate(self, processor, part, rows, longest, weights, config):
         import torch
 
-        batch = pad([part["input_ids"][i] for i in rows], processor)
+        batch = pad([part["input_ids"][i] for i in rows], processor, longest)
         if "label" in part.columns:
             labels = part["label"][rows]
             batch["labels"] = torch.from_numpy(np.asarray(labels, np.int64))
@@ -214,11 +215,11 @@ class TextClassification(Task):
         return [{"text": text, "label": label} for pair in zip(good, bad) for text, label in zip(pair, ("good", "bad"))]
 
 
-def pad(sequences, processor):
-    """Token sequences as ``input_ids`` and ``attention_mask`` (rows x longest), padded on the right."""
+def pad(sequences, processor, least: int = 1):
+    """Token sequences as ``input_ids`` and ``attention_mask`` (rows x longest, or ``least`` if that is more), padded on the right."""
     import torch
 
-    longest = max(1, max(map(len, sequences)))
+    longest = max(least, max(map(len, sequences)))
     ids = torch.full((len(sequences), longest), processor.pad_token_id, dtype=torch.long)
     mask = torch.zeros_like(ids)
     for i, sequence in enumerate(sequences):

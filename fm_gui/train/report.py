@@ -162,6 +162,10 @@ class Report:
                 raise
         self._alive()
 
+    def end_watch(self) -> None:
+        """Nothing more is to be told."""
+        faulthandler.cancel_dump_traceback_later()
+
     def _alive(self) -> None:
         if self._stack is not None:
             faulthandler.dump_traceback_later(SILENCE, repeat=True, file=self._stack)

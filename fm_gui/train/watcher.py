@@ -16,6 +16,7 @@ from fm_gui.train.report import Report, RunGone
 
 LOOK_EVERY = 0.3  # seconds
 PATIENCE = 1.2  # seconds that the work has to hear of a stop by itself
+SIGN_EVERY = 20.0  # seconds between two signs to other machines that this process lives, whatever it is busy with (process.json's time)
 LEASE_EVERY = 3600.0  # seconds
 LOSES_NOTHING = ("preparing", "measuring")
 
@@ -26,9 +27,13 @@ def watch(report: Report) -> None:
 
 
 def _look(report: Report) -> None:
-    gone, asked, entered = 0, None, time.monotonic()
+    gone, asked, entered, signed = 0, None, time.monotonic(), 0.0
     while True:
         time.sleep(LOOK_EVERY)
+        if report.ranks.first and time.monotonic() - signed > SIGN_EVERY:
+            signed = time.monotonic()
+            with contextlib.suppress(OSError):
+                os.utime(report.run.path / "process.json")
         if time.monotonic() - entered > LEASE_EVERY:  # a run of weeks still has the workspace open
             entered = time.monotonic()
             with contextlib.suppress(UserError, OSError):

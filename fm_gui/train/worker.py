@@ -37,12 +37,12 @@ def main(path: str | Path) -> int:
     """Work on the run in ``path`` until it is done, stopped or failed; returns the exit status, 0 unless failed."""
     set_allocator()  # before torch allocates anything
     run = Run(Path(path).resolve())
-    signal.signal(signal.SIGTERM, lambda *_: _ask_to_stop(run))
     if run.status().state == "done":
         return 0
     if not int(os.environ.get("RANK", 0)) and not announce(run):
         print(UserError("run-active", name=run.id).say(), file=sys.stderr)
         return 1
+    signal.signal(signal.SIGTERM, lambda *_: _ask_to_stop(run))  # not before it is sure that the run is ours
     from fm_gui.train import turn
 
     if (mine := turn.take(run)) is None:  # whoever waits is small: nothing of torch is loaded before here
@@ -89,6 +89,7 @@ def work(run: Run, devices: list[str]) -> int:
         return fail(report, UserError("rank-lost") if is_lost(problem) else explain(problem, run.path))
     finally:
         report.drop_ballast()
+        report.end_watch()
     return 0
 
 
@@ -103,11 +104,13 @@ def restart(count: int) -> None:
 
 
 def fail(report, error: UserError) -> int:
-    """Tell why the run ends, in its folder, or, where even that is not possible, in its log."""
+    """Tell why the run ends, in its folder, or, where that is not possible or the first process's business, in its log."""
     try:
         report.failed(error)
     except OSError:
         print(error.say(), file=sys.stderr)
+    if not report.ranks.first:
+        print(f"process {report.ranks.rank}: {error.say()}", file=sys.stderr)
     return 1
 
 
@@ -120,6 +123,7 @@ def announce(run: Run) -> bool:
 
     if run.has_worker:
         return read_json(run.path / "process.json")["pid"] in (os.getpid(), *(parent.pid for parent in psutil.Process().parents()))
+    (run.path / "stop").unlink(missing_ok=True)  # of an earlier start
     write_json(run.path / "process.json", processes.record(os.getpid()))
     return True
 
@@ -272,7 +276,7 @@ def make_job(workspace: Workspace, run: Run, device, report):
     config, task = run.config, get_task(run.config.task)
     ranks = replace(report.ranks, sharded=config.train.shard and report.ranks.world > 1)
     sharded.check(config.train, ranks)
-    ranks.share(lambda: _prepared(workspace, config, task, report) and None)
+    ranks.share(lambda: report.with_room(lambda: _prepared(workspace, config, task, report)) and None)
     processor, prepared = _prepared(workspace, config, task, report)
     model = task.build(config, prepared.labels, processor, workspace)
     precision = ranks.share(lambda: pick_precision(config.train.precision, device))
