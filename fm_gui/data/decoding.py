@@ -113,6 +113,10 @@ def find_encoding(raw: "bytes | mmap.mmap", file: str, asked: str = "") -> Encod
             name = codecs.lookup(asked).name
         except (LookupError, UnicodeError, ValueError):
             raise UserError("encoding-unknown", encoding=asked[:40]) from None
+        if name in ("utf-16", "utf-32") and not raw[:4].startswith(tuple(mark for mark, of in BOMS if of == name)):
+            name = wide(raw[:SAMPLE]) if name == "utf-16" else ""
+            if not name:  # their decoders need the mark
+                raise UserError("encoding-wrong", file=file, encoding=asked, line=1)
         return _fitting(raw, file, name, asked)
     for mark, name in BOMS:
         if raw[: len(mark)] == mark:
