@@ -4,6 +4,7 @@ Readers work on UTF-8; ``utf8_file`` gives them such a file, written anew (in pi
 """
 
 import codecs
+import contextlib
 import mmap
 import re
 from collections.abc import Iterable, Iterator
@@ -171,9 +172,11 @@ def _fitting(raw: "bytes | mmap.mmap", file: str, name: str, asked: str = "") ->
     bad_at = _misfit(raw, name)
     if bad_at is None:
         return Encoding(name)
-    piece = raw[max(0, bad_at - SAMPLE) // 4 * 4 : bad_at + SAMPLE]
-    if _slightly_damaged(piece.decode(name, "replace")):
-        return Encoding(name, damaged=True)
+    damaged = Encoding(name, damaged=True)
+    with contextlib.suppress(UnicodeError):  # some codecs, such as punycode, cannot pass over what does not fit
+        piece = raw[max(0, bad_at - SAMPLE) // 4 * 4 : bad_at + SAMPLE].decode(name, _errors(damaged))
+        if _slightly_damaged(_marked(piece, damaged).replace(DAMAGED, "\ufffd")):
+            return damaged
     raise UserError("encoding-wrong", file=file, encoding=asked or name, line=_line(raw, bad_at))
 
 

@@ -60,6 +60,15 @@ def test_utf16_without_a_mark_in_every_language(language, encoding, tmp_path):
     assert reading.table["text"].to_pylist() == [text.replace(";", " ") for text in texts]
 
 
+def test_utf16_can_be_named_without_a_mark(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_bytes("text,label\n很好,好\n".encode("utf-16-le"))
+    assert read([path], ReadOptions(encoding="utf-16")).table.to_pylist() == [{"text": "很好", "label": "好"}]
+    path.write_bytes(b"\xb0\xa1")
+    with pytest.raises(UserError):
+        read([path], ReadOptions(encoding="utf-16"))
+
+
 @pytest.mark.parametrize("name", ["a.txt", "a", "a.xlsx"])
 def test_kind_of_chinese_in_utf16_without_a_mark(tmp_path, name):
     path = tmp_path / name  # the kind is told from the text, not the ending
