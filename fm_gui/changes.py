@@ -26,6 +26,8 @@ def outlook(run: Run, changes: dict[str, Any]) -> list[Words]:
     if step and steps <= step:
         return [("outlook.over", {"step": step, "steps": steps})]
     told: list[Words] = [_length(step, steps, planned)]
+    if not after.minutes and steps < after.max_steps:
+        told.append(("outlook.epochs-end", {"epochs": f"{after.epochs:g}", "steps": steps, "asked": after.max_steps}))
     scaled = after.model_copy(update={"learning_rate": after.learning_rate * saved.get("rate_scale", 1.0)})
     old, new = (schedule.rate(step, count, after) for count in (max(planned, step + 1), steps))
     if step and abs(new - old) > JUMP:

@@ -22,7 +22,7 @@ from typing import Any
 
 from fm_gui import processes
 from fm_gui.errors import UserError
-from fm_gui.files import WORKSPACE_MARK, disk_guard, is_read_only, read_json, write_json
+from fm_gui.files import WORKSPACE_MARK, disk_guard, is_disk_full, is_read_only, read_json, write_json
 
 MARK = WORKSPACE_MARK
 PATIENCE = 30.0  # seconds to wait for a lock; what is done under one takes milliseconds, of large data sets seconds
@@ -148,11 +148,15 @@ def enter(root: Path) -> None:
             if others := [*opened(root), *_at_work(root)]:
                 raise UserError("workspace-open", path=str(root), processes=told(others))
             migrate(root)
-        with disk_guard(root):
+        try:
             lease.parent.mkdir(parents=True, exist_ok=True)
             for file in dead(root):
                 file.unlink(missing_ok=True)
             write_json(lease, own)
+        except OSError as problem:
+            if not is_disk_full(problem):
+                raise
+            return  # who comes to look, to stop a run or to make room must not be turned away
     atexit.register(_leave, lease)
 
 

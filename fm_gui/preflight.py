@@ -31,6 +31,8 @@ from fm_gui.runs import Run, read_lines
 from fm_gui.workspace import Workspace
 
 FRESH = 24 * 3600.0  # seconds for which a measurement is taken again: the machine may have other things to do tomorrow
+LONGEST = 600.0  # seconds after which a measurement is given up
+KILLED_AT = 0.6  # of the memory that was free: with less in use, it was not for want of memory that the system killed the process
 COMPILE_SECONDS = 180.0  # that trying to compile may take before it is given up
 LONG = 20 * 60.0  # seconds of training from which on the page suggests to measure
 MARGIN = 1.08  # a run meets batches and fragments that three steps did not: this much more must be free
@@ -88,7 +90,7 @@ def measure(workspace: Workspace, config: RunConfig, progress: Callable[[float, 
         write_json(folder / "config.json", config.model_copy(update={"id": folder.name}).model_dump(mode="json"))
         others = sum(run.status().state in ("preparing", "measuring", "training", "evaluating") for run in workspace.runs())
         available = machine.memory()[1]  # the process says it better, if it comes to that
-        found = _result(folder, _work(folder, tell))
+        found = _result(folder, *_work(folder, tell), available)
         if _progress(folder)[1] == "preflight.doing.compile":  # it took too long, or all memory, or it was done
             found = {"compile": False} | found
         result = conclude(workspace, config, planned, {"available_memory": available, "others": others} | found)
@@ -106,8 +108,13 @@ def _tidy(workspace: Workspace) -> None:
                 shutil.rmtree(old, ignore_errors=True) if old.is_dir() else old.unlink()
 
 
-def _work(folder: Path, tell: Callable[[float, str], None]) -> int:
-    """Run the process to its end, or kill it with its children; returns its exit status."""
+def _work(folder: Path, tell: Callable[[float, str], None]) -> tuple[int, int]:
+    """Run the process to its end, or kill it with its children; returns its exit status, and the most memory seen (bytes).
+
+    Raises UserError if it takes too long.
+    """
+    import psutil
+
     environment = dict(os.environ, PYTHONUNBUFFERED="1", PYTHONUTF8="1")
     with open(folder / "log.txt", "wb") as log:
         process = subprocess.Popen(
@@ -115,8 +122,12 @@ def _work(folder: Path, tell: Callable[[float, str], None]) -> int:
             start_new_session=True, env=environment, cwd=Path(__file__).resolve().parent.parent,
         )  # fmt: skip
     try:
-        tried = None  # since when it compiles
+        begin, tried, most = time.monotonic(), None, 0  # tried: since when it compiles
         while process.poll() is None:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                most = max(most, psutil.Process(process.pid).memory_info().rss)
+            if time.monotonic() - begin > LONGEST:
+                raise UserError("preflight-slow", minutes=round(LONGEST / 60))
             share, key = _progress(folder)
             tell(share, key)
             if key == "preflight.doing.compile":
@@ -126,7 +137,7 @@ def _work(folder: Path, tell: Callable[[float, str], None]) -> int:
             time.sleep(0.2)
     finally:
         status = end(process)
-    return status
+    return status, most
 
 
 def end(process: subprocess.Popen) -> int:
@@ -148,14 +159,16 @@ def _progress(folder: Path) -> tuple[float, str]:
     return share, key
 
 
-def _result(folder: Path, status: int) -> dict[str, Any]:
-    """What the process found out; that the system killed it is a finding too. Raises the UserError it ended with."""
+def _result(folder: Path, status: int, most: int, available: int) -> dict[str, Any]:
+    """What the process found out; that the system killed it, with most of the memory in use, is a finding too. Raises the UserError it ended with."""
     found = read_json(folder / "result.json") if (folder / "result.json").exists() else {}
     if "error" in found:
         raise UserError.from_dict(found["error"])
     if "memory" in found or "seconds_per_step" in found:
         return found
     if status in (-signal.SIGKILL, 128 + signal.SIGKILL):
+        if most < KILLED_AT * available:
+            raise UserError("preflight-killed", used=machine.size(most))
         return found | {"memory": "out"}
     lines = (folder / "log.txt").read_text(encoding="utf-8", errors="replace").strip().splitlines()
     raise UserError("preflight-crash", text=(lines or ["?"])[-1][:300])

@@ -283,3 +283,21 @@ def test_half_a_copy_is_no_workspace(tmp_path):
     layout.note(tmp_path / "half", version=1, arriving=str(tmp_path / "whole"))
     assert str(tmp_path / "whole") in refused("workspace-arriving", Workspace, tmp_path / "half")
     assert json.loads((tmp_path / "half" / layout.MARK).read_text(encoding="utf-8"))["version"] == 1
+
+
+def test_a_full_disk_turns_nobody_away(tmp_path):
+    """Who wants to make room must be let in: list, delete, empty the bin, with not a byte free."""
+    from fm_gui.data.samples import add_sample
+    from tests.chaos.test_faults import fill, little_disk
+
+    with little_disk(tmp_path / "disk", 8) as disk:
+        add_sample(Workspace(disk / "ws"), "tickets")
+        fill(disk)
+        layout._lease(disk / "ws").unlink()  # as for a process that comes now
+        fill(disk)
+        workspace = Workspace(disk / "ws")
+        assert [spec.name for spec in workspace.datasets()] == ["tickets"]
+        workspace.delete_dataset("tickets")
+        workspace.empty_bin()
+        (disk / "filler").unlink()
+        assert not workspace.datasets() and not workspace.bin()

@@ -166,20 +166,22 @@ def test_old_measurements_are_tidied_away(workspace):
 @pytest.mark.parametrize("status", [-9, 137])
 def test_killed_by_the_system_is_out_of_memory(tmp_path, status):
     write_json(tmp_path / "result.json", {"available_memory": 5})
-    assert preflight._result(tmp_path, status) == {"available_memory": 5, "memory": "out"}
+    assert preflight._result(tmp_path, status, 90, 100) == {"available_memory": 5, "memory": "out"}
+    with pytest.raises(UserError, match="ended the measurement"):  # not for want of memory
+        preflight._result(tmp_path, status, 10, 100)
     write_json(tmp_path / "result.json", {"seconds_per_step": 1.0})  # killed later, while it tried to compile: the answer stands
-    assert preflight._result(tmp_path, status) == {"seconds_per_step": 1.0}
+    assert preflight._result(tmp_path, status, 90, 100) == {"seconds_per_step": 1.0}
 
 
 def test_an_error_of_the_run_is_told_as_the_run_would_and_a_crash_with_its_last_line(tmp_path):
     write_json(tmp_path / "result.json", {"error": UserError("out-of-memory").to_dict()})
     with pytest.raises(UserError) as told:
-        preflight._result(tmp_path, 0)
+        preflight._result(tmp_path, 0, 0, 100)
     assert told.value.code == "out-of-memory"
     (tmp_path / "result.json").unlink()
     (tmp_path / "log.txt").write_text("Traceback\nValueError: no such thing\n", encoding="utf-8")
     with pytest.raises(UserError, match="ValueError: no such thing"):
-        preflight._result(tmp_path, 1)
+        preflight._result(tmp_path, 1, 0, 100)
 
 
 # -- predicted and true

@@ -101,7 +101,7 @@ def pins() -> dict[str, str]:
 
 def imported() -> set[str]:
     """The top-level modules that the program and its tests import, and those it names to find or launch."""
-    found = {"pytest_timeout", "ruff", "accelerate"}  # run, never imported; the last by the Trainer that tests/bench measures against
+    found = {"pytest_timeout", "xdist", "ruff", "accelerate"}  # run, never imported; the last by the Trainer that tests/bench measures against
     for file in [ROOT / "app.py", *(ROOT / "fm_gui").rglob("*.py"), *(ROOT / "tests").rglob("*.py")]:
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Import):

@@ -23,7 +23,7 @@ SCRIPTS = sorted((ROOT / "assets").glob("*.js"))
 
 HAN = re.compile(r"[\u3400-\u9fff]")
 # names of things, the same in every language; and the switch, which each reader finds in the other language
-SAME_IN_CHINESE = {"page.title", "machine.check.python", *(f"architecture.{name}" for name in ("bert", "modernbert", "gpt2", "nanochat"))}
+SAME_IN_CHINESE = {"page.title", "machine.check.python", "choice.adamw", "choice.muon", *(f"architecture.{name}" for name in ("bert", "modernbert", "gpt2", "nanochat"))}
 HAN_IN_ENGLISH = {"page.language", "page.language.help"}
 
 KEY_TAKERS = {"say", "word", "tell", "note"}  # functions whose first literal argument is a key

@@ -148,15 +148,15 @@ def write(model, processor, ids: list[int], knobs: PredictOptions):
     dice = torch.Generator(model.device).manual_seed(knobs.seed)
     context, end = model.config.max_position_embeddings, border(processor)[1]
     cache, fresh = DynamicCache(config=model.config), ids[-context:]
-    with torch.inference_mode():
-        for _ in range(knobs.max_new_tokens):
-            if cache.get_seq_length() + len(fresh) > context:
-                # the window is full: go on from its newer half, as the model knows no later positions
-                cache, fresh = DynamicCache(config=model.config), ids[-max(1, context // 2) :]
+    for _ in range(knobs.max_new_tokens):
+        if cache.get_seq_length() + len(fresh) > context:
+            # the window is full: go on from its newer half, as the model knows no later positions
+            cache, fresh = DynamicCache(config=model.config), ids[-max(1, context // 2) :]
+        with torch.inference_mode():  # not around the yield: it is the thread's, and would stay on in whoever asks
             logits = model(input_ids=torch.tensor([fresh], device=model.device), past_key_values=cache, use_cache=True).logits[:, -1].float()
             scores = adjust(torch.tensor([ids], device=model.device), logits)
             token = int(scores.argmax(-1) if knobs.temperature == 0 else torch.multinomial(scores.softmax(-1), 1, generator=dice))
-            if token == end:
-                return
-            ids, fresh = [*ids, token], [token]
-            yield ids
+        if token == end:
+            return
+        ids, fresh = [*ids, token], [token]
+        yield ids

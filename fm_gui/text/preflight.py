@@ -46,6 +46,8 @@ WORDS: dict[str, tuple[str, str]] = {
     # what goes wrong
     "error.preflight-crash": ("The measurement ended on an error that fm_gui does not know: {text}. The run may meet it too; start it to see its whole log.", "测量因 fm_gui 不认识的错误而结束：{text}。训练也可能遇到它；可开始训练查看完整日志。"),
     "error.preflight-stale": ("The settings have changed since this was measured. Measure again.", "测量之后设置已改变。请重新测量。"),
+    "error.preflight-slow": ("The measurement was given up after {minutes} minutes: a few steps take longer than that here. Choose a smaller model or batch size, or wait until other runs are done, and measure again.", "测量超过 {minutes} 分钟仍未结束，已放弃：在这里走几步就要更久。请选更小的模型或批大小，或等其他训练结束后再测量。"),
+    "error.preflight-killed": ("Something ended the measurement while it used {used} of memory. Measure again.", "测量被外部结束，当时占用内存 {used}。请重新测量。"),
     "error.preflight-not": ("This run will not fit on this machine, so it was not started. `fm-gui preflight` with the same words says what to change.", "这次训练在这台机器上装不下，因此没有开始。用同样的参数运行 `fm-gui preflight` 可查看该改什么。"),
     "error.no-room": ("The checkpoints and the model need about {needed} in {path}, where {free} are free. Make room (empty the bin, delete old runs), or choose a workspace on another disk with --workspace.", "检查点和模型约需 {needed}，而 {path} 只剩 {free}。请腾出空间（清空回收站、删除旧的训练），或用 --workspace 选择其他磁盘上的工作区。"),
 }

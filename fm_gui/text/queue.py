@@ -91,6 +91,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "outlook.steps-measured": ("It goes on from step {step:,}; how many steps fit the time is measured at the start.", "从第 {step:,} 步继续；时间内能做多少步，会在开始时实测。"),
     "outlook.over": ("It has done {step:,} steps, and the plan would be {steps:,}: nothing more is learned, the model is only judged and saved.", "已完成 {step:,} 步，而计划只有 {steps:,} 步：不再学习，只评判并保存模型。"),
     "outlook.jump": ("At step {step:,} the learning rate changes from {before} to {after}.", "在第 {step:,} 步，学习率从 {before} 变为 {after}。"),
+    "outlook.epochs-end": ("{epochs} epochs end it at step {steps:,}, before the {asked:,} steps allowed; for more steps, give more epochs too.", "{epochs} 轮到第 {steps:,} 步就结束，少于允许的 {asked:,} 步；想要更多步，请同时增加轮数。"),
     "outlook.checks": ("The held-back rows are scored every {every:,} steps.", "每 {every:,} 步给预留数据评分一次。"),
     "schedule.rises-linear": ("The learning rate rises to {full} at step {warm:,}, then falls linearly to zero at step {end:,}.", "学习率先升到第 {warm:,} 步的 {full}，再直线降到第 {end:,} 步的零。"),
     "schedule.rises-cosine": ("The learning rate rises to {full} at step {warm:,}, then falls along a cosine to zero at step {end:,}.", "学习率先升到第 {warm:,} 步的 {full}，再沿余弦曲线降到第 {end:,} 步的零。"),

@@ -87,7 +87,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "cli.status.line": ("{run}: {state} ({task} on {data})", "{run}：{state}（{task}，数据 {data}）"),
     "cli.status.steps": ("Step {step:,} of {steps:,}, epoch {epoch}, {time} of training.", "第 {step:,} 步，共 {steps:,} 步；第 {epoch} 轮；已训练 {time}。"),
     "cli.status.score": ("Best on rows held back: {metric} {value}, at step {step:,}.", "预留数据上的最佳成绩：{metric} {value}（第 {step:,} 步）。"),
-    "cli.status.waiting": ("{runs} runs are ahead of it.", "前面还有 {runs} 个训练在排队。"),
+    "cli.status.waiting": ("Runs ahead of it: {runs}.", "前面的训练：{runs} 个。"),
     "cli.status.alive": ("Last sign of life {time} ago.", "上次响应在 {time}前。"),
     "cli.status.resumable": ("Go on: fm-gui resume {run}{at}", "继续训练：fm-gui resume {run}{at}"),
     "cli.status.next": ("Use it: fm-gui predict {run} \"...\"{at}, fm-gui evaluate {run}{at}, fm-gui export {run} OUT.zip{at}", "使用它：fm-gui predict {run} \"...\"{at}、fm-gui evaluate {run}{at}、fm-gui export {run} OUT.zip{at}"),

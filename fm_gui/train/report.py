@@ -4,6 +4,7 @@ On a full disk nothing that is told is lost: lines wait in memory, and a small f
 that the page can say what is missing.
 """
 
+import contextlib
 import errno
 import faulthandler
 import json
@@ -46,6 +47,7 @@ class Report:
         self.run, self.ranks, self.status = run, ranks or Ranks(), run.status()
         self.status.state = "queued"
         self.ending = False  # the system asked the process to end
+        self.over = False  # the work is done, whatever came of it
         self.lock = threading.RLock()  # the watcher's thread may have the last word
         self._written = 0.0
         self._waiting: list[tuple[str, str]] = []  # (file, line) for which there was no room
@@ -163,12 +165,14 @@ class Report:
         self._alive()
 
     def end_watch(self) -> None:
-        """Nothing more is to be told."""
+        """Nothing more is to be told, and nobody is to be ended."""
+        self.over = True
         faulthandler.cancel_dump_traceback_later()
 
     def _alive(self) -> None:
         if self._stack is not None:
-            faulthandler.dump_traceback_later(SILENCE, repeat=True, file=self._stack)
+            with contextlib.suppress(RuntimeError):  # no memory for its thread: then a silence has no stack
+                faulthandler.dump_traceback_later(SILENCE, repeat=True, file=self._stack)
             if self._stack.tell():  # of a silence that is over
                 self._stack.seek(0)
                 self._stack.truncate()

@@ -28,7 +28,7 @@ def watch(report: Report) -> None:
 
 def _look(report: Report) -> None:
     gone, asked, entered, signed = 0, None, time.monotonic(), 0.0
-    while True:
+    while not report.over:
         time.sleep(LOOK_EVERY)
         if report.ranks.first and time.monotonic() - signed > SIGN_EVERY:
             signed = time.monotonic()
@@ -39,7 +39,7 @@ def _look(report: Report) -> None:
             with contextlib.suppress(UserError, OSError):
                 layout.enter(report.run.workspace_root)
         gone = 0 if (report.run.path / "config.json").exists() else gone + 1
-        if gone >= 3:  # not for one look: a network disk may stumble
+        if gone >= 3 and not report.over:  # not for one look: a network disk may stumble
             os._exit(0)
         if report.stop_asked() and report.status.state in LOSES_NOTHING:
             asked = asked or time.monotonic()
@@ -51,7 +51,7 @@ def _look(report: Report) -> None:
 
 def _end(report: Report) -> None:
     with report.lock:  # nobody else writes half a line meanwhile
-        if report.status.state not in LOSES_NOTHING:
+        if report.over or report.status.state not in LOSES_NOTHING:
             return
         with contextlib.suppress(RunGone):
             report.phase("stopped", eta=None)

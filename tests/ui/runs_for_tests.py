@@ -1,14 +1,15 @@
 """Run folders as the worker leaves them, written without one: for tests of what the page shows of them."""
 
+import atexit
 import json
 import math
-import os
 import random
+import subprocess
+import sys
 import time
 from pathlib import Path
 
-import psutil
-
+from fm_gui import processes
 from fm_gui.config import ColumnInfo, DatasetSpec, ModelSpec, RunConfig, TrainSettings
 from fm_gui.files import write_json
 from fm_gui.runs import Run
@@ -18,7 +19,7 @@ from fm_gui.workspace import Workspace
 def make_run(
     workspace: Workspace, name: str, state: str = "training", *, task="text-classification", steps=1000, step=620, age=300.0, train=None, **status
 ) -> Run:
-    """A run in ``state`` with curves up to ``step``; an active one is kept alive by this very process."""
+    """A run in ``state`` with curves up to ``step``; an active one is kept alive by a process that does nothing, and may be ended."""
     data = DatasetSpec(
         name="reviews",
         source="reviews.csv",
@@ -37,9 +38,16 @@ def make_run(
         "eta": (steps - step) * 0.4 if state == "training" else None,
     }
     write_json(run.path / "status.json", values | status)
-    write_json(run.path / "process.json", {"pid": os.getpid(), "create_time": psutil.Process().create_time()})
+    write_json(run.path / "process.json", processes.record(stand_in().pid) if state in Run.ACTIVE else {"pid": 2**22 + 1, "create_time": 1.0})
     append_points(run.path / "metrics.jsonl", 1, step, task)
     return run
+
+
+def stand_in() -> subprocess.Popen:
+    """A process that stands where a worker would, until the tests end."""
+    process = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(3600)"])
+    atexit.register(process.kill)
+    return process
 
 
 def append_points(path: Path, first: int, last: int, task: str = "text-classification", every: int = 20) -> None:

@@ -139,8 +139,8 @@ def test_stop_leaves_a_stop_file_and_resume_of_a_done_run_is_refused(workspace):
     [
         (0.4, "just now", "刚刚"),
         (2, "2 s ago", "2 秒前"),
-        (60, "1 min ago", "1 分前"),
-        (125, "2 min ago", "2 分前"),
+        (60, "1 min ago", "1 分钟前"),
+        (125, "2 min ago", "2 分钟前"),
         (7300, "2 h ago", "2 小时前"),
         (200_000, "2 d ago", "2 天前"),
     ],
