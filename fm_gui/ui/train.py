@@ -21,6 +21,7 @@ def build(workspace: Workspace, blocks: gr.Blocks, tab: gr.Tab) -> None:
     """Make the tab's components and events, inside its gr.Tab."""
     parts: dict = {name: gr.Textbox(visible="hidden", elem_id=f"train-{name}") for name in ("prefilled", "plan-now", "started", "filled")}
     asked = [gr.Textbox(visible="hidden", elem_id=f"train-asked-{name}") for name in ("data", "from")]
+    gr.HTML(word("page.wait"), html_template='<p class="fm-muted" role="status">${value}</p>', elem_id="train-wait")  # until one of the next two is there
     with gr.Column(elem_classes="fm-empty", visible=False) as parts["empty"]:
         gr.Markdown(word("train.empty"))
         parts["to-data"] = gr.Button(word("train.empty.go"), variant="primary", scale=0, elem_id="train-to-data")
