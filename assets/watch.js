@@ -114,7 +114,7 @@
 
     const now = poller(at, async () => {
       const run = chosen();
-      const form = document.getElementById("watch-resume");
+      const form = document.getElementById("watch-changes");
       if (form) form.hidden = changing !== run;
       if (!run) { card.hidden = true; return; }
       const told = await server.run_state({ run });

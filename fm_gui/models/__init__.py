@@ -7,3 +7,12 @@
 
 A model knows no task: a task names the transformers auto class (its head) that it needs.
 """
+
+
+def settle() -> None:
+    """Wait until transformers is whole, before names are taken from it.
+
+    It puts another object in its own place while it is imported; a thread that asks in that moment (the page warms up in one)
+    would hold the empty one, and find no name in it.
+    """
+    import transformers  # noqa: F401 - whoever imports it waits for whoever does already

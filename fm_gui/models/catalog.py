@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from fm_gui.errors import UserError
+from fm_gui.models import settle
 
 Family = Literal["encoder", "decoder"]
 
@@ -64,6 +65,7 @@ class Architecture:
 
     def config(self, size: str, vocab_size: int, context: int, tokenizer, dropout: float = 0.0):
         """The transformers config; ``context`` 0 takes the size's default, special token ids come from the tokenizer."""
+        settle()
         from transformers import AutoConfig
 
         shape = self.size(size)

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from fm_gui import demo
 from fm_gui.errors import UserError
 from fm_gui.files import read_json
-from fm_gui.models import catalog
+from fm_gui.models import catalog, settle
 from fm_gui.models.catalog import CAUSAL, MASKED, PACKAGED, Family, find_architecture
 
 if TYPE_CHECKING:
@@ -192,6 +192,7 @@ def check(workspace: "Workspace", start: str, auto_class: str) -> Family:
 
 def _read_config(folder: Path, start: str) -> dict[str, Any]:
     """config.json, refused if it is missing, broken, asks for code, or is of a type this transformers does not know."""
+    settle()
     from transformers import CONFIG_MAPPING
 
     if not (folder / "config.json").is_file():
@@ -237,6 +238,7 @@ def load_tokenizer(workspace: "Workspace", start: str):
 
 
 def _tokenizer(folder: Path, start: str, config):
+    settle()
     from transformers import AutoTokenizer
 
     if not any(file for pattern in TOKENIZER_FILES for file in folder.glob(pattern)):
@@ -288,6 +290,7 @@ def load(
 
 def _config(folder: Path, start: str, overrides: dict[str, Any]):
     from huggingface_hub.errors import StrictDataclassError
+    settle()
     from transformers import AutoConfig
 
     try:

@@ -15,6 +15,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Literal
 
 from fm_gui.errors import UserError
+from fm_gui.models import settle
 
 if TYPE_CHECKING:
     from fm_gui.workspace import Workspace
@@ -60,6 +61,7 @@ def cached(
     and takes what comes; a number asked for must be reached. ``max_length`` becomes the tokenizer's model_max_length.
     """
     from filelock import FileLock
+    settle()
     from transformers import PreTrainedTokenizerFast
 
     key = hashlib.sha256(json.dumps([RECIPE, fingerprint, kind, vocab_size]).encode()).hexdigest()[:24]
@@ -202,6 +204,7 @@ def _bpe(vocab_size: int, first_reading, batches: Iterator[list[str]]):
 
 def _wrap(backend, kind: Kind):
     from tokenizers import processors
+    settle()
     from transformers import PreTrainedTokenizerFast
 
     if kind == "bpe":

@@ -36,7 +36,7 @@ class Parts:
 def build() -> Parts:
     """The form, not seen until asked for."""
     rest = tuple(name for name in MAY_CHANGE if name not in FIRST)
-    with gr.Column(visible=False, elem_id="watch-resume", elem_classes="fm-card") as box:
+    with gr.Column(visible=False, elem_id="watch-changes", elem_classes="fm-card") as box:
         run = gr.Textbox(visible="hidden", elem_id="watch-resume-run")
         title = gr.HTML(elem_id="watch-resume-title")
         first = build_form(TrainSettings, prefix="watch-change", without=TrainSettings.model_fields.keys() - set(FIRST))

@@ -103,11 +103,11 @@ def test_going_on_with_changes_says_what_becomes_of_it(person: Person, fm_app):
     page.locator("#watch-change-epochs input").fill("-8")
     page.locator("#watch-outlook", has_text="must be more than 0").wait_for()
     page.locator(".fm-run-pick", has_text="other").click()
-    page.locator("#watch-resume").wait_for(state="hidden")
+    page.locator("#watch-changes").wait_for(state="hidden")
     page.go_back()
-    page.locator("#watch-resume").wait_for()
+    page.locator("#watch-changes").wait_for()
     page.locator("#watch-resume-close").click()
-    page.locator("#watch-resume").wait_for(state="hidden")
+    page.locator("#watch-changes").wait_for(state="hidden")
     assert not (run.path / "changes.json").exists() and person.complaints == []
 
 
