@@ -46,7 +46,6 @@ class Report:
     def __init__(self, run: Run, ranks: Ranks | None = None):
         self.run, self.ranks, self.status = run, ranks or Ranks(), run.status()
         self.status.state = "queued"
-        self.ending = False  # the system asked the process to end
         self.over = False  # the work is done, whatever came of it
         self.lock = threading.RLock()  # the watcher's thread may have the last word
         self._written = 0.0
@@ -93,7 +92,7 @@ class Report:
             raise Stopped
 
     def stop_asked(self) -> bool:
-        return self.ending or (self.run.path / "stop").exists()
+        return (self.run.path / "stop").exists()
 
     # -- metrics and events
 
@@ -191,11 +190,6 @@ class Report:
 
     def drop_ballast(self) -> None:
         self._ballast.unlink(missing_ok=True)
-
-    @property
-    def full(self) -> bool:
-        """True while something that was to be told waits for room."""
-        return bool(self._waiting) or self._untold
 
     def _told(self, write: Callable[[], None]) -> bool:
         """Do a small write, at the ballast's price if need be; False if there is no room even so."""
