@@ -66,6 +66,7 @@
         parts.bar.value = line.percent;
         put(parts.loss, line.loss);
         put(parts.left, line.left);
+        parts.safe.hidden = !line.safe;
       }
       const wanted = [...told.lines.map((line) => rows.get(line.id).root), more, fallen];
       if (wanted.some((element, index) => at.children[index] !== element)) at.replaceChildren(...wanted);

@@ -58,7 +58,7 @@ def check(run: Run, system: str, there: Elsewhere) -> None:
     if system not in get_args(System):
         raise UserError("setting-choice", name="on", value=system, limit=", ".join(get_args(System)))
     if (state := run.status().state) == "done" or state in run.ACTIVE:
-        raise UserError("run-done" if state == "done" else "run-active", name=run.id)
+        raise UserError("run-done" if state == "done" else "launch-active", name=run.id)
     settings = run.config.train
     count, known = there.machines * there.processes, settings.device.split(",")
     if known[0] not in ("auto", "cpu") and len(known) < there.processes:

@@ -27,6 +27,11 @@ from fm_gui.layout import alone
 State = Literal["queued", "preparing", "measuring", "training", "evaluating", "saving", "done", "stopped", "failed", "interrupted"]
 
 STUCK_SECONDS = 60  # without a sign of life
+# what stopped the run would stop it again: other data, settings or another model are needed, so a new run
+INCURABLE = (
+    "text-too-short", "tokenizer-text", "tokenizer-vocab", "part-empty", "one-class", "too-many-classes", "no-usable-rows", "role-missing",
+    "rows-unreadable", "out-of-memory-longest", "loss-not-finite", "checkpoint-damaged", "model-context", "model-mismatch", "model-no-mask",
+)
 LAUNCH_SECONDS = 30  # a launch takes at most this long until process.json is written
 # what may change when a run goes on: the length, the checks, what only speed and memory depend on
 MAY_CHANGE = (
@@ -54,6 +59,11 @@ class Status(BaseModel):
     before: State | None = None  # of an interrupted run: what it was doing
     early_stopped: bool = False
     error: dict[str, Any] | None = None  # UserError.to_dict()
+
+    @property
+    def may_go_on(self) -> bool:
+        """Whether resuming makes sense: it has ended before its end, and by nothing that would end it again."""
+        return self.state in ("stopped", "failed", "interrupted") and not (self.error and self.error["code"] in INCURABLE)
 
 
 class Run:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from fm_gui.cli.base import AsJson, Folder, opened, put, put_json, put_note, put_table, tell
+from fm_gui.cli.base import AsJson, Folder, at, opened, put, put_json, put_note, put_table, tell
 from fm_gui.errors import UserError
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
@@ -24,10 +24,13 @@ def add(
 ) -> None:
     from fm_gui.access import People, bytes_of
 
+    space = opened(folder)
+    if not from_stdin and not sys.stdin.isatty():
+        raise UserError("password-no-terminal", name=name, at=at(space))
     password = sys.stdin.readline().rstrip("\r\n") if from_stdin else typer.prompt(tell("cli.access.password"), hide_input=True)
     if not from_stdin and typer.prompt(tell("cli.access.again"), hide_input=True) != password:
         raise UserError("password-differs")
-    people = People(opened(folder).root)
+    people = People(space.root)
     first = not people.all()
     people.add(name, password, bytes_of(quota) or None, bytes_of(hourly) or None)
     put_json({"name": name}) if as_json else put(tell("cli.access.added", name=name))
@@ -48,11 +51,12 @@ def everybody(as_json: AsJson = False, folder: Folder = None) -> None:
     from fm_gui.access import People
     from fm_gui.machine import size
 
-    people = People(opened(folder).root).all()
+    space = opened(folder)
+    people = People(space.root).all()
     if as_json:
         return put_json([person.model_dump(exclude={"password"}) for person in people])
     if not people:
-        return put(tell("cli.access.nobody"))
+        return put(tell("cli.access.nobody", at=at(space)))
     put_table(
         [tell(f"cli.access.column.{column}") for column in ("name", "since", "quota", "hourly")],
         [

@@ -61,6 +61,8 @@ def put_detected(detected: dict[str, Any]) -> None:
 
 def _spoken(name: str, detected: dict[str, Any]) -> str:
     value = detected[name]
+    if value == "sample":
+        return tell("data.read.value.sample")
     if name == "format":
         return str(value).upper() + (f" ({detected['kind']})" if "kind" in detected else "")
     if value == "\t":

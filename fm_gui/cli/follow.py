@@ -32,11 +32,6 @@ from fm_gui.errors import UserError
 if TYPE_CHECKING:
     from fm_gui.runs import Run, Status
 
-# what stopped the run would stop it again: other data, settings or another model are needed, so a new run
-INCURABLE = (
-    "text-too-short", "tokenizer-text", "tokenizer-vocab", "part-empty", "one-class", "too-many-classes", "no-usable-rows", "role-missing",
-    "rows-unreadable", "out-of-memory-longest", "loss-not-finite", "checkpoint-damaged", "model-context", "model-mismatch", "model-no-mask",
-)
 POLL = 0.3  # seconds between two looks at a run folder
 
 
@@ -50,7 +45,7 @@ def runs(workspace: Folder = None, as_json: AsJson = False) -> None:
     put_table(
         [tell("cli.head.name"), tell("cli.head.task"), tell("cli.head.data"), tell("cli.head.state"), tell("cli.head.steps"), tell("cli.head.score")],
         [
-            [run.id, run.config.task, run.config.data.name, tell("state." + s.state), f"{number(s.step)}/{number(s.steps)}", number(s.score)]
+            [run.id, run.config.task, run.config.data.name, tell("silent.word" if run.stuck else "room.word" if s.needs_room else "state." + s.state), f"{number(s.step)}/{number(s.steps)}", number(s.score)]
             for run, s in found
         ],
     )
@@ -261,7 +256,7 @@ def put_status(run: "Run", now: "Status") -> None:
         put(tell("cli.status.alive", time=duration(max(0, time.time() - now.heartbeat))))
     if now.error:
         put_problem(UserError.from_dict(now.error).say(LANG))
-    if now.state in run.RESUMABLE and not (now.error and now.error["code"] in INCURABLE):
+    if now.may_go_on:
         put_note(tell("cli.status.resumable", run=run.id, at=at_root(run)))
     elif now.state == "done":
         put_note(tell("cli.status.next", run=run.id, at=at_root(run)))
@@ -275,6 +270,6 @@ def put_silence(run: "Run", now: "Status") -> bool:
         return False
     key, values = silence.why(run)
     put_problem(f"{tell('silent.line', time=duration(run.silence()))} {tell(key, **values)}")
-    put_note(tell("silent.about" if now.step else "silent.about.start", step=run.checkpoint_step))
+    put_note(tell("silent.about" if run.checkpoint_step else "silent.about.start", step=run.checkpoint_step))
     put_note(tell("silent.cli", run=run.id, at=at_root(run)))
     return True

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from fm_gui.cli.base import LANG, AsJson, Folder, opened, put, put_json, put_note, tell
+from fm_gui.cli.base import LANG, AsJson, Folder, at, opened, put, put_json, put_note, tell
 from fm_gui.cli.base import DataName as Name
 from fm_gui.errors import UserError
 
@@ -45,7 +45,7 @@ def check(
         for example in finding.examples:
             put("    " + "  ".join(f"{key}: {_plain(value)[:100]}" for key, value in example.items()))
     if codes := [finding.code for finding in findings if fixable(finding)]:
-        put_note(tell("cli.data.fix.hint", name=name, codes=" ".join(f"--fix {code}" for code in codes[:2])))
+        put_note(tell("cli.data.fix.hint", name=name, at=at(space), codes=" ".join(f"--fix {code}" for code in codes[:2])))
 
 
 def _plain(value: Any) -> str:
@@ -98,7 +98,7 @@ def apply_fixes(dataset: "Dataset", steps: "list[StepSpec]", split: "SplitSpec",
         put(tell("health.fixed.split", **{part: len(rows) for part, rows in dataset.parts().items()}))
     if steps:
         put(tell("cli.data.changed", name=name, before=before, after=dataset.spec.rows, version=len(dataset.spec.recipe)))
-        put_note(tell("cli.data.undo.hint", name=name))
+        put_note(tell("cli.data.undo.hint", name=name, at=at(dataset.workspace)))
 
 
 def show_fixes(dataset: "Dataset", steps: "list[StepSpec]", split: "SplitSpec", as_json: bool) -> None:

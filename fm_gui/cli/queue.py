@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from fm_gui.cli.base import AsJson, Folder, RunName, opened, put, put_json, put_note, put_table, tell
+from fm_gui.cli.base import AsJson, Folder, RunName, at, opened, put, put_json, put_note, put_table, tell
 from fm_gui.errors import UserError
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ def show(context: typer.Context, workspace: Folder = None, as_json: AsJson = Fal
     else:
         put_note(tell("cli.queue.empty"))
     if fallen:
-        put_note(tell("cli.queue.fallen", names=", ".join(_names(fallen))))
+        put_note(tell("cli.queue.fallen", names=", ".join(_names(fallen)), at=at(space)))
 
 
 @app.command("next", help=tell("cli.queue.next"))

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from fm_gui.cli.base import LANG, AsJson, Folder, number, opened, pairs, put, put_json, put_note, put_table, tell
+from fm_gui.cli.base import LANG, AsJson, Folder, at, number, opened, pairs, put, put_json, put_note, put_table, tell
 from fm_gui.cli.base import DataName as Name
 from fm_gui.cli.health import check, put_changes, tokenizer_of
 from fm_gui.errors import UserError
@@ -83,7 +83,7 @@ def clean(
     if as_json:
         return put_json(dataset.spec.model_dump(mode="json"))
     put(tell("cli.data.changed", name=name, before=before, after=dataset.spec.rows, version=len(dataset.spec.recipe)))
-    put_note(tell("cli.data.undo.hint", name=name))
+    put_note(tell("cli.data.undo.hint", name=name, at=at(dataset.workspace)))
 
 
 def read_value(text: str) -> Any:

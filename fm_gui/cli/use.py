@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from fm_gui.cli.base import LANG, AsJson, Folder, RunName, console, number, opened, plain, put, put_json, put_note, put_table, tell
+from fm_gui.cli.base import LANG, AsJson, Folder, RunName, at_root, console, number, opened, plain, put, put_json, put_note, put_table, tell
 from fm_gui.errors import UserError
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ def predict(
     if file:
         return predict_file(found, file, out, as_json)
     if not texts:
-        raise UserError("cli-nothing-to-predict", run=run)
+        raise UserError("cli-nothing-to-predict", run=run, at=at_root(found))
     role = input_role(found)
     outputs = engine.load(found).predict([{role: text} for text in texts], **knobs)
     if as_json:
@@ -71,7 +71,7 @@ def generate(
 
     found = opened(workspace).run(run)
     if get_task(found.config.task).output != Kind.STREAM:
-        raise UserError("cli-not-a-generator", run=run)
+        raise UserError("cli-not-a-generator", run=run, at=at_root(found))
     extra, knobs = split_knobs(found, context.args)
     if extra:
         raise UserError("cli-extra", given=extra[0])

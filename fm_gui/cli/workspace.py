@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from fm_gui.cli.base import LANG, AsJson, Folder, opened, put, put_json, put_note, put_table, tell
+from fm_gui.cli.base import LANG, AsJson, Folder, at, opened, put, put_json, put_note, put_table, tell
 from fm_gui.errors import UserError
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
@@ -41,7 +41,7 @@ def check(
             put(f"  {tell('cli.workspace.would' if finding.act else 'cli.workspace.do')} {finding.fix(LANG)}")
         put(tell("cli.workspace.found", count=len(found)) if found else tell("cli.workspace.fine"))
         if any(finding.act for finding in found) and not mend:
-            put_note(tell("cli.workspace.next"))
+            put_note(tell("cli.workspace.next", at=at(workspace)))
     if any(finding.severity != "note" for finding in found):
         raise typer.Exit(1)
 

@@ -4,6 +4,7 @@ WORDS = {
     # people
     "error.access-broken": ("{path} cannot be read, so nobody is let in. Restore it from a back-up, or delete it and add the people again with fm-gui access add.", "无法读取 {path}，因此任何人都不能登录。请从备份恢复它，或删除后用 fm-gui access add 重新添加人员。"),
     "error.password-short": ("A password needs at least {least} characters. Choose a longer one.", "密码至少要有 {least} 个字符，请换一个更长的。"),
+    "error.password-no-terminal": ("There is no terminal to type the password of {name} in. Give it as a line: fm-gui access add {name} --password-stdin{at} < FILE", "没有可以输入 {name} 的密码的终端。请以一行文字给出：fm-gui access add {name} --password-stdin{at} < 文件"),
     "error.password-differs": ("The two passwords are not the same. Type it twice the same way.", "两次输入的密码不一致，请重新输入。"),
     "error.person-unknown": ("Nobody is called “{name}” here. Known: {known}.", "这里没有名为“{name}”的人。已有：{known}。"),
     "error.quota-size": ("“{given}” is not a size. Write for example 500mb or 2gb.", "“{given}”不是大小，请写成 500mb 或 2gb 这样。"),
@@ -23,7 +24,7 @@ WORDS = {
     "cli.access.added": ("“{name}” may sign in.", "“{name}”现在可以登录。"),
     "cli.access.first": ("A page that is open already asks nobody to sign in before it is started again.", "已在运行的页面要重新启动后才会要求登录。"),
     "cli.access.removed": ("“{name}” may no longer sign in.", "“{name}”不能再登录。"),
-    "cli.access.nobody": ("Nobody yet: fm-gui access add NAME.", "还没有人：请运行 fm-gui access add NAME。"),
+    "cli.access.nobody": ("Nobody yet: fm-gui access add NAME{at}.", "还没有人：请运行 fm-gui access add NAME{at}。"),
     "cli.access.column.name": ("name", "名字"),
     "cli.access.column.since": ("since", "添加时间"),
     "cli.access.column.quota": ("uploads kept", "可保留上传"),

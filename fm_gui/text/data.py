@@ -64,6 +64,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "data.read.value.tab": ("tab", "制表符"),
     "data.read.value.line": ("a line", "一行文字"),
     "data.read.value.paragraph": ("a paragraph", "一段文字"),
+    "data.read.value.sample": ("a sample that comes with fm_gui", "fm_gui 自带的示例"),
     "data.read.value.file": ("a whole file", "整个文件"),
     "data.read.preview": ("The first rows of {file}, read like this (columns: {columns:,}):", "{file} 的前几行，按此读取（共 {columns:,} 列）："),
     "data.read.again": ("Read again like this", "按此重新读取"),

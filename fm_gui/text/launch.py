@@ -2,6 +2,7 @@
 
 WORDS: dict[str, tuple[str, str]] = {
     # what cannot be done
+    "error.launch-active": ("Run “{name}” waits or works on this machine already. Stop it first; to make one for elsewhere without starting it here, use --no-start.", "训练“{name}”已在本机排队或运行。请先停止；若要只为别处创建而不在本机开始，请用 --no-start。"),
     "error.launch-device": ("This run is to use the device {device}, which is fewer than {count} on a machine. Make it anew with --devices auto, or ask for fewer processes with --nproc.", "这次训练指定使用设备 {device}，少于每台机器 {count} 个。请用 --devices auto 重新创建，或用 --nproc 减少进程数。"),
     "error.launch-gpu": ("SkyPilot must know which kind of GPU to look for. Give it, such as --gpu A100, or make the run with --devices cpu.", "SkyPilot 需要知道寻找哪种 GPU。请指明，例如 --gpu A100，或用 --devices cpu 创建训练。"),
     "error.launch-characters": ("{value} holds characters that cannot be seen, such as a line break. Remove them.", "{value} 含有不可见的字符（如换行）。请删除。"),

@@ -36,7 +36,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "cli.queue.drop": ("Leave those runs stopped, so that they are not offered again.", "让这些训练保持停止，不再提示。"),
     "cli.queue.at-start": ("Whether such runs start again by themselves when the page starts: on or off.", "启动网页时，这些训练是否自动重新开始：on 或 off。"),
     "cli.queue.empty": ("No run waits.", "没有排队的训练。"),
-    "cli.queue.fallen": ("{names}: no longer in line, since the process behind it ended. Start again: fm-gui queue restart", "{names}：背后的程序已结束，不在队列里。重新开始：fm-gui queue restart"),
+    "cli.queue.fallen": ("{names}: no longer in line, since the process behind it ended. Start again: fm-gui queue restart{at}", "{names}：背后的程序已结束，不在队列里。重新开始：fm-gui queue restart{at}"),
     "cli.head.place": ("Place", "位置"),
     "cli.head.devices": ("Devices", "设备"),
     "cli.end": ("End a run whose process gives no sign of life; resume goes on from the last saved step.", "结束一个没有动静的训练；resume 会从上次保存的一步继续。"),

@@ -90,7 +90,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "cli.status.waiting": ("Runs ahead of it: {runs}.", "前面的训练：{runs} 个。"),
     "cli.status.alive": ("Last sign of life {time} ago.", "上次响应在 {time}前。"),
     "cli.status.resumable": ("Go on: fm-gui resume {run}{at}", "继续训练：fm-gui resume {run}{at}"),
-    "cli.status.next": ("Use it: fm-gui predict {run} \"...\"{at}, fm-gui evaluate {run}{at}, fm-gui export {run} OUT.zip{at}", "使用它：fm-gui predict {run} \"...\"{at}、fm-gui evaluate {run}{at}、fm-gui export {run} OUT.zip{at}"),
+    "cli.status.next": ("Use it: fm-gui predict {run} \"...\"{at}{at}, fm-gui evaluate {run}{at}, fm-gui export {run} OUT.zip{at}", "使用它：fm-gui predict {run} \"...\"{at}{at}、fm-gui evaluate {run}{at}、fm-gui export {run} OUT.zip{at}"),
     "cli.watch.left": ("The run goes on. Back to it: fm-gui watch {run}{at}; end it: fm-gui stop {run}{at}", "训练仍在继续。回来查看：fm-gui watch {run}{at}；结束它：fm-gui stop {run}{at}"),
     "cli.watch.loss": ("loss {loss}", "损失 {loss}"),
     "cli.watch.left-time": ("{time} left", "还剩 {time}"),
@@ -116,7 +116,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "error.cli-pair": ("{option} needs NAME=VALUE, but was given “{given}”.", "{option} 需要“名称=值”的形式，但得到的是“{given}”。"),
     "error.cli-files-or-sample": ("Give files (- for standard input), --sample NAME or --hub ORG/NAME: one of them.", "请给出文件（- 为标准输入）、--sample 名称或 --hub 组织/名称，三者选一。"),
     "error.cli-no-task": ("Data set “{name}” cannot teach anything yet: say which column holds the text by adding it again with --map text=COLUMN.", "数据集“{name}”暂时什么也教不了：请用 --map text=列名 重新添加，指明哪一列是文本。"),
-    "error.cli-nothing-to-predict": ("Nothing was given to predict. Write a text after the run: fm-gui predict {run} \"...\", or give --file.", "没有给出要预测的内容。请在训练名称后写文本：fm-gui predict {run} \"...\"，或用 --file。"),
-    "error.cli-not-a-generator": ("Run “{run}” does not write text. Use fm-gui predict {run} \"...\" instead.", "训练“{run}”不是用来生成文本的。请改用 fm-gui predict {run} \"...\"。"),
+    "error.cli-nothing-to-predict": ("Nothing was given to predict. Write a text after the run: fm-gui predict {run} \"...\"{at}, or give --file.", "没有给出要预测的内容。请在训练名称后写文本：fm-gui predict {run} \"...\"{at}，或用 --file。"),
+    "error.cli-not-a-generator": ("Run “{run}” does not write text. Use fm-gui predict {run} \"...\"{at} instead.", "训练“{run}”不是用来生成文本的。请改用 fm-gui predict {run} \"...\"{at}。"),
     "error.cli-extra": ("“{given}” is left over. The text to continue goes after --prompt, in quotes.", "“{given}”是多余的。要续写的文本请写在 --prompt 后面，并加引号。"),
 }

@@ -59,7 +59,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "cli.workspace.do": ("What to do:", "处理办法："),
     "cli.workspace.found": ("{count} findings.", "发现 {count} 处问题。"),
     "cli.workspace.fine": ("Nothing is damaged, nothing is left over.", "没有损坏，也没有残留。"),
-    "cli.workspace.next": ("fm-gui workspace check --repair does this.", "用 fm-gui workspace check --repair 执行修复。"),
+    "cli.workspace.next": ("fm-gui workspace check --repair{at} does this.", "用 fm-gui workspace check --repair{at} 执行修复。"),
     "cli.workspace.backup": ("Copy data sets, runs and settings to a folder or a zip; runs may go on meanwhile.", "把数据集、训练和设置复制到文件夹或 zip；训练可以同时继续。"),
     "cli.workspace.backup-to": ("A new or empty folder, or a new file that ends in .zip.", "新建或空的文件夹，或以 .zip 结尾的新文件。"),
     "cli.workspace.backed-up": ("Backed up to {path}.", "已备份到 {path}。"),

@@ -43,7 +43,7 @@ OVERRULED = {
     "moses": ("encoding",),
 }
 NEXT = field_names(ReadOptions, ("delimiter", "encoding"))  # what else can be said of the next file, before it is read
-SPOKEN = {"header": ("yes", "no"), "unit": UNITS[1:], "delimiter": ("none", "tab"), "quote": ("none",)}  # values that are said in words
+SPOKEN = {"format": ("sample",), "header": ("yes", "no"), "unit": UNITS[1:], "delimiter": ("none", "tab"), "quote": ("none",)}  # values that are said in words
 
 
 # -- what is shown

@@ -80,7 +80,7 @@ def silent(status: Status) -> float:
 
 def left(status: Status) -> float | None:
     """Seconds to go, of a run that is not kept from going."""
-    return None if silent(status) or status.needs_room else status.eta
+    return None if silent(status) or status.needs_room or status.state == "queued" else status.eta
 
 
 def places(workspace: Workspace, lang: str) -> dict[str, str]:
@@ -137,6 +137,7 @@ def strip(workspace: Workspace, lang: str, shown: int = 2) -> dict[str, Any]:
                 "percent": round(percent(status), 1),
                 "share": f"{percent(status):.0f} %" if status.state == "training" and status.steps and tone(status) == "live" else "",
                 "loss": say("strip.loss", lang, loss=number(last)) if last is not None else "",
+                "safe": not silent(status),
                 "left": say("strip.left", lang, time=duration(rest, lang)) if (rest := left(status)) is not None else "",
             }
         )

@@ -161,7 +161,7 @@ def can(run: Run, status: Status, place: int = 0) -> list[str]:
     if status.state in Run.ACTIVE:
         ending = "stopping" if (run.path / "stop").exists() else "cancel" if status.state == "queued" else "stop"
         return (["next"] if place > 1 else []) + [ending, "discard"]
-    going = ["resume", "change"] if status.state in Run.RESUMABLE else []
+    going = ["resume", "change"] if status.may_go_on else []
     return (["try"] if run.has_model else []) + going + ["again", "delete"]
 
 

@@ -90,8 +90,15 @@ def measured(workspace: Workspace, number: int) -> dict:
     keep = ("steps", "predicted_seconds", "actual_seconds", "predicted_memory", "actual_memory", "ran_out")
     return row | {name: entry[name] for name in keep} | {
         "time_error": entry["predicted_seconds"] / entry["actual_seconds"] - 1, "memory_error": entry["predicted_memory"] / entry["actual_memory"] - 1,
+        "parts": {**before.model_dump(include={"launch_seconds", "start_seconds", "seconds_per_step", "seconds_per_check", "evaluation_seconds"}), "phases": phases(run)},
         "in_range": before.seconds.low <= entry["actual_seconds"] + before.launch_seconds <= before.seconds.high,
     }  # fmt: skip
+
+
+def phases(run) -> dict[str, float]:
+    """Seconds of each phase of a run."""
+    told = [event for event in run.events()[0] if event["kind"] == "phase"]
+    return {one["state"]: round(after["time"] - one["time"], 2) for one, after in zip(told, told[1:])}
 
 
 def show(row: dict) -> None:
