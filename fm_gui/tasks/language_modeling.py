@@ -143,7 +143,7 @@ class LanguageModeling(Task):
         model.eval()
         with torch.inference_mode():
             for batch in self.eval_batches(processor, part, config, tokens or EVAL_TOKENS, limit):
-                batch = {key: value.to(device) for key, value in batch.items()}
+                batch = {key: value.to(device) if isinstance(value, torch.Tensor) else value for key, value in batch.items()}
                 loss, right, count = self.loss_and_hits(model, batch)
                 total, hits, items = total + float(loss), hits + float(right), items + count
                 beat()

@@ -7,6 +7,9 @@ from fm_gui.tasks.base import Kind
 from fm_gui.tasks.language_modeling import LanguageModeling, block, packed_mask
 
 
+STEP = 32  # predicted tokens: padded to a multiple of it (with targets that are ignored), as memory for logits of ever other sizes is not used again
+
+
 class Options(Settings):
     context: int = setting(0, "Context (tokens)", "How many tokens the model sees at once; more costs time and memory; 0 takes what suits the size.", ge=0, le=8192)
     mask_probability: float = setting(0.15, "Share of hidden tokens", "How much of the text is hidden; more gives more to learn from each text but less to guess by.", gt=0, le=0.8)
@@ -49,7 +52,7 @@ class MaskedLM(LanguageModeling):
         stream = Ragged(np.array(ids, np.int32), np.array([0, len(ids)]))
         batch = self.collate(processor, stream, [0], len(ids), 0, (config.train.seed, 0), config)
         seen = batch["input_ids"][0].tolist()
-        hidden = [ids[j] for j in batch["chosen"].tolist()]
+        hidden = [ids[j] for j in batch["chosen"].tolist()[: batch["items"]]]
         return {"input": list(zip(processor.convert_ids_to_tokens(seen), seen)), "target": " ".join(processor.convert_ids_to_tokens(hidden))}
 
     def collate(self, processor, stream, blocks, length, shift, key, config):
@@ -70,12 +73,14 @@ class MaskedLM(LanguageModeling):
             swapped = chosen[i] & (fate >= 0.9)
             seen[i][swapped] = random.choice(vocabulary, int(swapped.sum()))
         where = np.flatnonzero(chosen)  # flat positions of the tokens to predict
+        spare = -len(where) % STEP
         return {
             "input_ids": torch.from_numpy(seen),
             "documents": torch.from_numpy(np.stack([row[1] for row in rows])),
             "positions": torch.from_numpy(np.stack([row[2] for row in rows])),
-            "chosen": torch.from_numpy(where),
-            "targets": torch.from_numpy(targets.ravel()[where]),
+            "chosen": torch.from_numpy(np.pad(where, (0, spare))),
+            "targets": torch.from_numpy(np.pad(targets.ravel()[where], (0, spare), constant_values=-100)),
+            "items": len(where),
         }
 
     def loss_and_hits(self, model, batch):
@@ -89,7 +94,7 @@ class MaskedLM(LanguageModeling):
         hidden = body.last_hidden_state.flatten(0, 1)[batch["chosen"]]  # the vocabulary head is the dearest part: only where needed
         logits = head(model)(hidden).float()
         losses = F.cross_entropy(logits, batch["targets"], reduction="sum")
-        return losses, (logits.detach().argmax(-1) == batch["targets"]).sum(), len(batch["targets"])
+        return losses, (logits.detach().argmax(-1) == batch["targets"]).sum(), batch["items"]
 
     def metrics(self, model, processor, part, config, device, limit, beat, tokens=0):
         loss, accuracy = self._mean_loss(model, processor, part, config, device, limit, beat, tokens)
