@@ -99,7 +99,7 @@ def serve(asked: argparse.Namespace, block: bool = True):
 
     layers, shown, page = prepare_demo(workspace, people) if public else prepare_own(asked, workspace, people)
     blocks = build_app(shown, page=page)
-    _, local, _ = blocks.launch(**launch_arguments(asked, port, layers))
+    _, local, _ = launched(blocks, launch_arguments(asked, port, layers))
     gc.enable()
     if not public:
         queue.wake(workspace)
@@ -210,6 +210,17 @@ def prepare_demo(workspace: Workspace, people: People) -> tuple[list, Any, Calla
         ),
     ]
     return layers, CurrentWorkspace(visitors), functools.partial(VisitorBlocks, owners)
+
+
+def launched(blocks, arguments: dict) -> tuple:
+    """As blocks.launch. Raises UserError if this machine cannot reach its own page: Gradio asks it once, and does not wait long."""
+    try:
+        return blocks.launch(**arguments)
+    except ValueError as problem:
+        if "localhost is not accessible" not in str(problem):
+            raise
+        blocks.close(verbose=False)
+        raise UserError("start-localhost", host=arguments["server_name"], port=arguments["server_port"]) from None
 
 
 def launch_arguments(asked: argparse.Namespace, port: int, layers: list) -> dict:

@@ -56,7 +56,24 @@
   const tabs = window.gradio_config?.components?.find((part) => part.props?.elem_id === "fm-tabs");
   if (tabs) tabs.props.selected = currentTab();
 
+  // -- questions that are asked at about the same time travel in one request (ui/news.py)
+  let waiting = [], connect;
+  const connected = new Promise((done) => { connect = done; });
+  function ask(name, data = {}) {
+    return new Promise((done, fail) => { if (waiting.push({ name, data, done, fail }) === 1) setTimeout(send, 20); });
+  }
+  async function send() {
+    const server = await connected, asked = waiting.splice(0, 16);
+    if (waiting.length) setTimeout(send, 0);
+    const answers = async (some) => { const told = await server.news({ asks: some.map(({ name, data }) => [name, data]) }); some.forEach((one, index) => one.done(told[index])); };
+    try { await answers(asked); }
+    catch (problem) { // one of them may be at fault: the others are not to suffer for it
+      for (const one of asked) asked.length === 1 ? one.fail(problem) : answers([one]).catch(one.fail);
+    }
+  }
+
   // -- asking the server again and again: only while seen, ever slower while it does not answer
+  const BEAT = Math.random() * 2000; // all parts of a page ask at the same moments, other pages at others
   function poller(element, ask, every, { within = element, always = false } = {}) {
     let fails = 0, busy = false, again = false, timer = 0;
     // asks once; returns how many milliseconds to wait: none if the answer (true) or someone meanwhile wants another
@@ -73,6 +90,7 @@
     }
     function next(wait) {
       clearTimeout(timer);
+      if (wait) wait += wait / 4 - ((Date.now() + BEAT + wait / 4) % wait); // to the next beat that is not almost now
       timer = setTimeout(async () => { if (element.isConnected) next(await once()); }, wait);
     }
     const now = () => next(0);
@@ -131,7 +149,7 @@
   }));
 
   window.fm = {
-    param, poller, word, make, put, copy, plotly, dark,
+    param, ask, news: connect, poller, word, make, put, copy, plotly, dark,
     lang: () => lang,
     setLang(value) { save("fm_lang", value); keep(value); location.reload(); },
     setTheme(value) {

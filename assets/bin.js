@@ -4,7 +4,7 @@
   const { make, word, put, poller } = window.fm;
   const say = (key) => word(`page.bin.${key}`);
 
-  window.fm.bin = (at, server, props, watch) => {
+  window.fm.bin = (at, props, watch) => {
     const open = make("button", "fm-foot-bin", "", { type: "button", id: "fm-bin-open" });
     const dialog = make("dialog", "fm-dialog fm-bin", "", { "aria-label": say("title") }), head = make("header", "fm-bin-head"), close = make("button", "fm-small fm-close", "✕", { type: "button", "aria-label": word("page.close") });
     const total = make("p", "fm-muted"), rows = make("ul", "fm-bin-rows"), none = make("p", "", say("none")), said = make("p", "fm-bin-said", "", { role: "status" });
@@ -21,7 +21,7 @@
 
     const press = (what, which = "") => { window.fm.bin.which = which; document.getElementById(`fm-bin-${what}-do`).click(); };
     const now = poller(at, async () => {
-      const told = await server.in_the_bin({ whole: dialog.open });
+      const told = await window.fm.ask("in_the_bin", { whole: dialog.open });
       at.hidden = !told.count && !dialog.open;
       put(open, told.label);
       if (!told.rows) return dialog.open; // it was opened meanwhile
@@ -40,7 +40,7 @@
         }));
       }
       return false;
-    }, 5000, { always: true });
+    }, 6000, { always: true });
 
     open.onclick = () => { put(said, ""); sure.hidden = true; dialog.showModal(); now(); };
     close.onclick = () => dialog.close();

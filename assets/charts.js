@@ -87,7 +87,7 @@
     return y.map((value) => { mean = mean * weight + value * (1 - weight); seen = seen * weight + (1 - weight); return mean / seen; });
   }
 
-  window.fm.liveCharts = (at, server) => {
+  window.fm.liveCharts = (at) => {
     const runs = new Map(); // id -> {cursor, curves: key -> {x, y, last}, best}
     const drawn = new Map(); // panel id -> its elements
     const view = { smooth: 0, log: false, panels: [], revision: 0 };
@@ -204,7 +204,7 @@
       }
     }
 
-    async function ask() {
+    async function news() {
       const now = wanted();
       if (now.join() !== order.join()) {
         dirty = true;
@@ -214,7 +214,7 @@
       at.hidden = !order.length;
       if (!order.length) return false;
       const cursor = Object.fromEntries([...runs].map(([id, run]) => [id, run.cursor]));
-      const told = await server.new_points({ runs: order, cursor });
+      const told = await window.fm.ask("new_points", { runs: order, cursor });
       if (wanted().join() !== order.join()) return true; // an answer to a question no longer asked
       for (const run of told.runs) dirty = take(run) || dirty;
       if (told.more) return true;
@@ -229,6 +229,6 @@
       return false;
     }
     window.addEventListener("fm:theme", draw);
-    window.fm.poller(at, ask, 1500, { within: at.parentElement });
+    window.fm.poller(at, news, 2000, { within: at.parentElement });
   };
 })();

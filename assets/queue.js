@@ -10,7 +10,7 @@
     document.getElementById("watch-line-do").click();
   }
 
-  function line(at, server) {
+  function line(at) {
     const card = make("section", "fm-card fm-line"), rows = make("ol", "fm-line-rows"), title = make("h3", "", say("line"));
     const fallen = make("div", "fm-trouble", "", { role: "status" }), told = make("p"), names = make("p", "fm-muted", "", { dir: "auto" }), acts = make("div", "fm-actions");
     const restart = make("button", "fm-small", "", { type: "button", id: "watch-restart" }), drop = make("button", "fm-small", say("drop"), { type: "button", id: "watch-drop" });
@@ -41,7 +41,7 @@
     }
 
     window.fm.watch.lineNow = poller(at, async () => {
-      const now = await server.waiting_line({});
+      const now = await window.fm.ask("waiting_line");
       const known = new Set(now.rows.map(({ id }) => id)), focused = document.activeElement;
       for (const [id, parts] of made) if (!known.has(id)) { parts.root.remove(); made.delete(id); }
       now.rows.forEach(({ id, place, told: words, devices, last }, index) => {
@@ -59,7 +59,7 @@
       box.checked = now.at_start;
       title.hidden = rows.hidden = !now.rows.length;
       card.hidden = !now.rows.length && fallen.hidden;
-    }, 2000);
+    }, 4000);
   }
 
   /* The block of a silent worker; `press(what)` does what was clicked. */

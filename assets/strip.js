@@ -36,7 +36,7 @@
     look();
   };
 
-  window.fm.strip = (at, server) => {
+  window.fm.strip = (at) => {
     at.setAttribute("aria-label", word("strip.label"));
     const rows = new Map();
     const more = make("span", "fm-strip-more fm-muted");
@@ -53,7 +53,7 @@
       return parts;
     }
     window.fm.poller(at, async () => {
-      const told = await server.running_now({});
+      const told = await window.fm.ask("running_now");
       fallen.hidden = !told.fallen || window.fm.tab() === "watch"; // there it stands beside the button that helps
       at.hidden = told.lines.length === 0 && fallen.hidden;
       put(fallenText, told.fallen);

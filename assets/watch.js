@@ -1,7 +1,7 @@
 /* The Watch tab (ui/watch_view.py gives the words): list, head, story, note. Everything is made once and then only filled. */
 (() => {
   "use strict";
-  const { make, word, put, poller, param } = window.fm;
+  const { make, word, put, poller, param, ask } = window.fm;
   const say = (key, values) => word(`watch.js.${key}`, values);
   const chosen = () => param("run");
   const overlaid = () => param("with").split(",").filter(Boolean);
@@ -15,7 +15,7 @@
     return then.toLocaleString(lang, { hour: "2-digit", minute: "2-digit", ...(today ? {} : { day: "numeric", month: "short" }) });
   }
 
-  function list(at, server) {
+  function list(at) {
     const title = make("h3", "fm-side-title", say("runs")), rows = make("ul", "fm-runs"), empty = make("div", "fm-empty");
     const go = make("button", "fm-button fm-button-primary", say("empty.go"), { type: "button", id: "watch-empty-go" });
     go.onclick = () => window.fm.go("train");
@@ -42,7 +42,7 @@
     }
 
     refresh = poller(at, async () => {
-      const told = await server.all_runs({});
+      const told = await ask("all_runs");
       wait.remove();
       const known = new Set(told.rows.map(({ id }) => id));
       for (const [id, parts] of made) if (!known.has(id)) { parts.root.remove(); made.delete(id); }
@@ -63,10 +63,10 @@
       title.hidden = !empty.hidden;
       document.getElementById("watch-two")?.classList.toggle("fm-nothing", !empty.hidden);
       if (here() && !chosen() && told.rows.length) window.fm.mark({ run: told.rows[0].id }, true);
-    }, 3000);
+    }, 4000);
   }
 
-  function head(at, server) {
+  function head(at) {
     const card = make("section", "fm-headcard"), line = make("div", "fm-state"), dot = make("i", "fm-dot"), name = make("h2", "", "", { dir: "auto", id: "watch-name" });
     const state = make("span", "fm-state-word", "", { id: "watch-state" }), share = make("span", "fm-state-share"), facts = make("span", "fm-muted fm-state-facts", "", { dir: "auto" });
     const bar = make("progress", "fm-bar", "", { max: "100", "aria-label": word("strip.label") }), about = make("p", "fm-state-about"), times = make("p", "fm-state-times");
@@ -117,7 +117,7 @@
       const form = document.getElementById("watch-changes");
       if (form) form.hidden = changing !== run;
       if (!run) { card.hidden = true; return; }
-      const told = await server.run_state({ run });
+      const told = await ask("run_state", { run });
       if (run !== chosen()) return true;
       gone.hidden = !told.gone;
       card.hidden = Boolean(told.gone);
@@ -146,11 +146,11 @@
       buttons.get("stop").disabled = stopping;
       put(buttons.get("stop"), say(stopping ? "stopping" : "stop"));
       return false;
-    }, 1000, { within: at.parentElement });
+    }, 2000, { within: at.parentElement });
     window.fm.watch.headNow = now;
   }
 
-  function story(at, server) {
+  function story(at) {
     const samples = make("section", "fm-block"), incidents = make("section", "fm-block"), log = make("details", "fm-block fm-values");
     const which = make("header", "fm-chart-head"), slider = make("input", "", "", { type: "range", min: "0", step: "1", id: "watch-samples", "aria-label": say("samples") });
     const step = make("span", "fm-muted fm-sample-step"), texts = make("div", "fm-samples"), happened = make("ul", "fm-incidents"), lines = make("pre", "fm-log");
@@ -181,7 +181,7 @@
       log.hidden = !run;
       if (run !== S.run) { Object.assign(S, { run, size: -1, samples: [], latest: true }); samples.hidden = incidents.hidden = true; put(lines, ""); }
       if (!run) return false;
-      const told = await server.run_story({ run, size: S.size, log: log.open });
+      const told = await ask("run_story", { run, size: S.size, log: log.open });
       if (run !== chosen()) return true;
       if (told.log !== null && told.log !== lines.textContent) {
         const atEnd = lines.scrollTop + lines.clientHeight >= lines.scrollHeight - 8;
@@ -199,11 +199,11 @@
       incidents.hidden = !told.incidents.length;
       happened.replaceChildren(...told.incidents.map(({ time, text }) => { const item = make("li"), at = make("time", "fm-muted", clock(time), { datetime: new Date(time * 1000).toISOString() }); item.append(at, make("span", "", text)); return item; }));
       return false;
-    }, 2500, { within: at.parentElement });
+    }, 4000, { within: at.parentElement });
     log.addEventListener("toggle", now);
   }
 
-  function note(at, server, props, watch) {
+  function note(at, props, watch) {
     const text = make("span", "", "", { role: "status" }), undo = make("button", "fm-small", say("undo"), { type: "button", id: "watch-undo" });
     const close = make("button", "fm-small fm-close", "✕", { type: "button", "aria-label": word("page.close") });
     at.classList.add("fm-note");

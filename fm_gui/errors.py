@@ -2,6 +2,12 @@
 
 from fm_gui.text import say
 
+# codes of what stopped a run and would stop it again: other data, settings or another model are needed, so a new run
+INCURABLE = (
+    "text-too-short", "tokenizer-text", "tokenizer-vocab", "part-empty", "one-class", "too-many-classes", "no-usable-rows", "role-missing",
+    "rows-unreadable", "out-of-memory-longest", "loss-not-finite", "checkpoint-damaged", "model-context", "model-mismatch", "model-no-mask",
+)
+
 
 class UserError(ValueError):
     """A mistake or a limit to be told to a person.

@@ -259,6 +259,8 @@ def _warnings(config, dataset, data, steps, truncated, unknown, parameters) -> l
     rows, found = len(data["train"]), []
     if steps is not None and steps < 50:
         found.append(("plan.few-steps", {"steps": steps}))
+    if steps is not None and steps < config.train.max_steps and not demo.is_demo():  # there it is a limit that nobody chose
+        found.append(("outlook.epochs-end", {"epochs": f"{config.train.epochs:g}", "steps": steps, "asked": config.train.max_steps}))
     if truncated:
         found.append(("plan.truncated", {"rows": truncated, "share": round(100 * truncated / rows), "limit": config.options["max_length"]}))
     if unknown > 0.03:

@@ -59,6 +59,8 @@ class Preflight(BaseModel):
     seconds_per_check: float = 0.0
     launch_seconds: float = 0.0  # until the process works
     start_seconds: float = 0.0  # from there to the first step: data, model, the first fit of its head
+    first_save_seconds: float = 0.0  # for which the steps wait when the first checkpoint is written
+    best_save_seconds: float = 0.0  # and when weights that are the best so far are
     evaluation_seconds: float = 0.0
     peak_memory: int  # 0: not known, as it ran out
     available_memory: int
@@ -185,7 +187,7 @@ def conclude(workspace: Workspace, config: RunConfig, planned: planning.Plan, fo
         found |= {"seconds_per_step": step, "start_seconds": found["start_seconds"] + found.get("compile_seconds", 0.0)}
         steps = steps or planning.fitting_steps(train, step, check, planning.steps_of(train, planned.steps_per_epoch))
         checks = planning.checks_of(steps, planning.check_every(train, steps, planned.steps_per_epoch, step, check))
-        mid = found["launch_seconds"] + found["start_seconds"] + steps * step + checks * check + found["evaluation_seconds"]
+        mid = found["launch_seconds"] + worked(found, steps, checks)
         # twice the standard error of the mean; never surer than a tenth, or than a quarter where processes wait for each other
         half = max(0.1 if train.processes == 1 else 0.25, 2 * found["spread"])
         seconds = Range(low=mid * (1 - half / (1 + half)), mid=mid, high=mid * (1 + half))
@@ -202,6 +204,12 @@ def conclude(workspace: Workspace, config: RunConfig, planned: planning.Plan, fo
     )  # fmt: skip
     result.advice = advise(workspace, config, result, found)
     return result
+
+
+def worked(found: dict[str, Any], steps: int, checks: int) -> float:
+    """Seconds from "preparing" to "done" of so many steps and checks; the weights may be the best so far at each check but the first."""
+    once = found["start_seconds"] + found["first_save_seconds"] + found["evaluation_seconds"]
+    return once + steps * found["seconds_per_step"] + checks * found["seconds_per_check"] + (checks - 1) * found["best_save_seconds"]
 
 
 def _sharing_memory(train: TrainSettings, device: str) -> int:
@@ -248,7 +256,7 @@ def record(workspace: Workspace, run: Run, estimate: dict[str, Any]) -> None:
     before = Preflight(**estimate["preflight"])
     steps = estimate["actual_steps"]
     checks = planning.checks_of(steps, estimate["eval_every"])
-    seconds = before.start_seconds + steps * before.seconds_per_step + checks * before.seconds_per_check + before.evaluation_seconds
+    seconds = worked(before.model_dump(), steps, checks)
     entry = {
         "time": time.time(), "machine": platform.node(), "device": before.device, "run": run.id, "task": run.config.task, "steps": steps,
         "predicted_seconds": round(seconds, 2), "actual_seconds": estimate["actual_total"],

@@ -20,18 +20,13 @@ from pydantic import BaseModel
 
 from fm_gui import demo, machine, processes
 from fm_gui.config import RunConfig, TrainSettings, parse
-from fm_gui.errors import UserError
+from fm_gui.errors import INCURABLE, UserError
 from fm_gui.files import kept_json, read_json, read_lines, stamp_of, write_json
 from fm_gui.layout import alone
 
 State = Literal["queued", "preparing", "measuring", "training", "evaluating", "saving", "done", "stopped", "failed", "interrupted"]
 
 STUCK_SECONDS = 60  # without a sign of life
-# what stopped the run would stop it again: other data, settings or another model are needed, so a new run
-INCURABLE = (
-    "text-too-short", "tokenizer-text", "tokenizer-vocab", "part-empty", "one-class", "too-many-classes", "no-usable-rows", "role-missing",
-    "rows-unreadable", "out-of-memory-longest", "loss-not-finite", "checkpoint-damaged", "model-context", "model-mismatch", "model-no-mask",
-)
 LAUNCH_SECONDS = 30  # a launch takes at most this long until process.json is written
 # what may change when a run goes on: the length, the checks, what only speed and memory depend on
 MAY_CHANGE = (

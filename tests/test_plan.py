@@ -96,3 +96,15 @@ def test_numbers_made_by_another_version_are_made_anew(workspace, tmp_path, monk
     write_json(done, {"input_ids": "tokens"})  # as another version wrote it
     monkeypatch.undo()
     assert plan.plan(workspace, config) == before
+
+
+def test_epochs_that_end_before_the_steps_allowed_are_told(workspace, tmp_path):
+    add_dataset(workspace, [text_file(tmp_path, 600)], name="poem", roles={"text": "text"})
+
+    def warned(**train) -> list[dict]:
+        config = plan.make_config(workspace, data="poem", **ASKED, options={"context": 64}, train=train)
+        return [values for key, values in plan.plan(workspace, config).warnings if key == "outlook.epochs-end"]
+
+    (values,) = warned(epochs=1.0, max_steps=100_000)
+    assert values["epochs"] == "1" and 0 < values["steps"] < values["asked"] == 100_000
+    assert warned(epochs=1.0, max_steps=values["steps"]) == [] and warned(epochs=1.0) == []

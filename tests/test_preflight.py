@@ -17,7 +17,7 @@ from tests.train.jobs import toy_config
 GB = 10**9
 FOUND = {  # as the process writes it
     "available_memory": 8 * GB, "others": 0, "device": "cpu", "launch_seconds": 3.0, "start_seconds": 2.0, "seconds_per_step": 0.5, "spread": 0.02,
-    "seconds_per_check": 4.0, "evaluation_seconds": 20.0, "fixed_memory": 1 * GB, "peak_memory": 5 * GB, "weight_bytes": 40_000_000, "checkpoint_bytes": 120_000_000,
+    "seconds_per_check": 4.0, "evaluation_seconds": 20.0, "first_save_seconds": 0.0, "best_save_seconds": 0.0, "fixed_memory": 1 * GB, "peak_memory": 5 * GB, "weight_bytes": 40_000_000, "checkpoint_bytes": 120_000_000,
     "longest": 512, "longest_rows": 64, "longest_memory": 5 * GB,
 }  # fmt: skip
 
@@ -48,6 +48,8 @@ def test_the_whole_time_is_the_sum_of_its_parts(workspace, config):
     assert result.seconds.low < result.seconds.mid < result.seconds.high
     assert result.seconds.high / result.seconds.mid == pytest.approx(1.1)  # never surer than a tenth
     assert result.fits and result.advice == [] and result.steps == 1000
+    saving = concluded(workspace, config, first_save_seconds=1.5, best_save_seconds=0.5)
+    assert saving.seconds.mid == pytest.approx(result.seconds.mid + 1.5 + 12 * 0.5)  # the untrained model is never the best
 
 
 def test_unsteady_steps_widen_the_range(workspace, config):

@@ -92,6 +92,7 @@ WORDS: dict[str, tuple[str, str]] = {
     # starting
     "error.bind": ("Listening on {host} lets others on the network use fm_gui. Give a password (--password or FM_GUI_PASSWORD), or add --insecure if you mean it.", "监听 {host} 会让网络上的其他人也能使用 fm_gui。请设置密码（--password 或 FM_GUI_PASSWORD）；若确实要开放，请加 --insecure。"),
     "error.vibe": ("GRADIO_VIBE_MODE lets a web page change this program. Remove that variable and start again.", "GRADIO_VIBE_MODE 会让网页修改本程序。请删除该环境变量后再启动。"),
+    "error.start-localhost": ("This machine does not reach its own page at {host}:{port}. If it uses a proxy, set NO_PROXY=localhost,127.0.0.1; if it is very busy, start again in a moment.", "本机无法访问自己的页面 {host}:{port}。如果使用代理，请设置 NO_PROXY=localhost,127.0.0.1；如果机器正忙，请稍后再启动。"),
     "error.port": ("No free port from {port} to {last}. Choose another with --port.", "{port} 到 {last} 之间没有空闲端口。请用 --port 另选一个。"),
     "error.defect": ("Something inside fm_gui went wrong; nothing of yours is lost. The details stand in the terminal where fm_gui was started.", "fm_gui 内部出错了，你的数据没有丢失。详情见启动 fm_gui 的终端窗口。"),
     "error.api-file": ("This is not an uploaded file. Send the file itself: file=handle_file(\"reviews.csv\").", "这不是上传的文件。请发送文件本身：file=handle_file(\"reviews.csv\")。"),

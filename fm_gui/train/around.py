@@ -91,17 +91,13 @@ def thin(part, rows: np.ndarray):
 
 
 def save_seconds(job, size: int) -> float:
-    """Seconds of bringing the weights to the disk, 0 where it has no room to try."""
+    """Seconds of bringing the weights to the disk as a checkpoint does, hashed and synced; 0 where it has no room to try."""
     import shutil
 
-    from safetensors.torch import save_file
-
-    from fm_gui.files import sync_to_disk
-    from fm_gui.train.checkpoint import weights_of
+    from fm_gui.train.checkpoint import Snapshot, aside_of, weights_of, write_snapshot
 
     if shutil.disk_usage(job.run.path).free < 2 * size:
         return 0.0
-    begin = time.perf_counter()
-    save_file(weights_of(job.model, copied=False), job.run.path / "weights.safetensors")
-    sync_to_disk(job.run.path / "weights.safetensors")
+    begin, folder = time.perf_counter(), job.run.path / "tried"
+    write_snapshot(folder, Snapshot({"model.safetensors": weights_of(job.model, copied=False)}, {}), aside_of(folder))
     return time.perf_counter() - begin

@@ -119,7 +119,10 @@ def measure(workspace: Workspace, run: Run, teller: Teller) -> None:
     save = save_seconds(job, on_disk.weights)
     teller.write(steps | {
         "seconds_per_check": each_check, "peak_memory": peak, "weight_bytes": on_disk.weights, "checkpoint_bytes": on_disk.checkpoint,
-        # the last checkpoint and the model folder are waited for, the others are written beside the steps; the judge is a process of its own
+        # the last checkpoint and the model folder are waited for; the others are written beside the steps, which on a CPU wait for its cores
+        "first_save_seconds": save * on_disk.checkpoint / on_disk.weights if device.type == "cpu" else 0.0,
+        "best_save_seconds": save if device.type == "cpu" and run.config.train.keep_best else 0.0,
+        # the judge is a process of its own
         "evaluation_seconds": ready - born + start + each_check + judging + save * (1 + on_disk.checkpoint / on_disk.weights),
     })  # fmt: skip
     train = run.config.train

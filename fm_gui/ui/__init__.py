@@ -8,7 +8,7 @@ from types import ModuleType
 
 import gradio as gr
 
-from fm_gui.ui import api, bin, data, evaluate, export, strip, train, try_, watch
+from fm_gui.ui import api, bin, data, evaluate, export, news, strip, train, try_, watch
 from fm_gui.ui.bind import word
 from fm_gui.workspace import Workspace
 
@@ -26,7 +26,8 @@ def build_app(workspace: Workspace, tabs: tuple[ModuleType, ...] = TABS, page: C
         api.build(workspace)  # first, so that no event of the page takes an endpoint's name
         with gr.Column(elem_id="fm-page"):
             strip.build_header(workspace)
-            strip.build_strip(workspace)
+            strip.build_strip()
+            news.build(workspace)
             with gr.Tabs(elem_id="fm-tabs", overflow_behavior="wrap"):
                 for module in tabs:
                     with gr.Tab(word(module.TITLE), id=tab_id(module), elem_id=f"tab-{tab_id(module)}") as tab:

@@ -8,7 +8,7 @@ import gradio as gr
 
 from fm_gui.machine import size
 from fm_gui.text import say
-from fm_gui.ui.bind import act, language
+from fm_gui.ui.bind import act
 from fm_gui.ui.live import ago
 from fm_gui.workspace import Deleted, Workspace
 
@@ -59,15 +59,10 @@ def empty(workspace: Workspace, lang: str, which: str) -> dict[str, Any]:
 
 def build(workspace: Workspace) -> None:
     """The line at the page's foot, and the dialog that it opens."""
-
-    def in_the_bin(data: dict, request: gr.Request) -> dict:
-        return contents(workspace, language(request), bool(data.get("whole")))
-
     said = gr.HTML(
         value={},
         html_template='<div class="fm-foot"></div>',
-        js_on_load="fm.bin(element.querySelector('.fm-foot'), server, props, watch);",
-        server_functions=[in_the_bin],
+        js_on_load="fm.bin(element.querySelector('.fm-foot'), props, watch);",
         elem_id="fm-bin",
         apply_default_css=False,
     )

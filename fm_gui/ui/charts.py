@@ -4,7 +4,6 @@ Never gr.Plot: it destroys the chart at every update, and zoom, hover and hidden
 """
 
 import time
-from collections.abc import Callable
 from typing import Any
 
 import gradio as gr
@@ -13,7 +12,6 @@ from fm_gui.scores import SHARES
 from fm_gui.tasks import get_task
 from fm_gui.text import say, table
 from fm_gui.ui import live, series
-from fm_gui.ui.bind import language
 from fm_gui.workspace import Workspace
 
 MOST_RUNS = 7  # as many as there are colours that stay apart
@@ -23,20 +21,12 @@ _SPEEDS = ("tokens_per_second", "examples_per_second")
 JSON = dict[str, Any]
 
 
-def live_chart(ask: Callable[[dict, str], JSON], *, elem_id: str) -> gr.HTML:
-    """Curves that grow: every 1.5 s while seen, ``ask({"runs", "cursor"}, lang)`` answers as :func:`curves` does.
-
-    The runs are those of the address (``run`` and ``with``). ``ask`` only reads: server functions must never write.
-    """
-
-    def new_points(data: dict, request: gr.Request) -> JSON:
-        return ask(data, language(request))
-
+def live_chart(*, elem_id: str) -> gr.HTML:
+    """Curves that grow while they are seen: the browser asks for what :func:`curves` answers, of the runs of the address (``run`` and ``with``)."""
     return gr.HTML(
         value={},
         html_template='<div class="fm-live"></div>',
-        js_on_load="fm.liveCharts(element.querySelector('.fm-live'), server);",
-        server_functions=[new_points],
+        js_on_load="fm.liveCharts(element.querySelector('.fm-live'));",
         elem_id=elem_id,
         apply_default_css=False,
     )

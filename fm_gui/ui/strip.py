@@ -3,7 +3,6 @@
 import gradio as gr
 
 from fm_gui import machine
-from fm_gui.ui import live
 from fm_gui.ui.bind import language
 from fm_gui.ui.theme import ASSETS
 from fm_gui.workspace import Workspace
@@ -39,17 +38,12 @@ def build_header(workspace: Workspace) -> None:
     )
 
 
-def build_strip(workspace: Workspace) -> None:
+def build_strip() -> None:
     """Shown only while something runs or waits."""
-
-    def running_now(data: dict, request: gr.Request) -> dict:
-        return live.strip(workspace, language(request))
-
     gr.HTML(
         value={},
         html_template='<section class="fm-strip" hidden></section>',
-        js_on_load="fm.strip(element.querySelector('.fm-strip'), server);",
-        server_functions=[running_now],
+        js_on_load="fm.strip(element.querySelector('.fm-strip'));",
         elem_id="fm-strip",
         apply_default_css=False,
     )

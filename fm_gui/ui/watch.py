@@ -1,6 +1,6 @@
 """The Watch tab: the line of waiting runs, the list of all, and of the chosen one its state, curves, samples, incidents and log.
 
-What is shown comes through read-only server functions that the browser asks while it looks (watch_view, watch_queue);
+What is shown the browser asks for while it looks (news.py; watch_view and watch_queue answer);
 what changes something is an ordinary event. The run is held by the address (``run``, and ``with`` for those laid over
 it), so a reload restores it.
 """
@@ -13,9 +13,9 @@ from fm_gui import queue
 from fm_gui.errors import UserError
 from fm_gui.runs import Run
 from fm_gui.text import say
-from fm_gui.ui import charts, live, watch_queue, watch_resume
-from fm_gui.ui.bind import act, language
-from fm_gui.ui.watch_view import JSON, state, story
+from fm_gui.ui import charts, watch_queue, watch_resume
+from fm_gui.ui.bind import act
+from fm_gui.ui.watch_view import JSON
 from fm_gui.workspace import Workspace
 
 TITLE = "watch.title"
@@ -111,38 +111,25 @@ ACTIONS = {
 def build(workspace: Workspace, blocks: gr.Blocks, tab: gr.Tab) -> None:
     """Line and list at the left; at the right state, curves, then what happened."""
 
-    def waiting_line(data: dict, request: gr.Request) -> JSON:
-        return watch_queue.line(workspace, language(request))
-
-    def all_runs(data: dict, request: gr.Request) -> JSON:
-        return {"rows": live.rows(workspace, language(request))}
-
-    def run_state(data: dict, request: gr.Request) -> JSON:
-        return state(workspace, language(request), str(data.get("run", "")))
-
-    def run_story(data: dict, request: gr.Request) -> JSON:
-        return story(workspace, language(request), str(data.get("run", "")), int(data.get("size", 0)), bool(data.get("log")))
-
-    def part(name: str, *asks) -> gr.HTML:
+    def part(name: str) -> gr.HTML:
         return gr.HTML(
             value={},
             html_template='<div class="watch-part"></div>',
             apply_default_css=False,
             elem_id=f"watch-{name}",
-            server_functions=list(asks),
-            js_on_load=f"fm.watch.{name}(element.querySelector('.watch-part'), server, props, watch);",
+            js_on_load=f"fm.watch.{name}(element.querySelector('.watch-part'), props, watch);",
         )
 
     said = part("note")
     with gr.Row(elem_classes="fm-two", elem_id="watch-two", equal_height=False):
         with gr.Column(elem_classes="fm-left", min_width=280):
-            part("line", waiting_line)
-            part("list", all_runs)
+            part("line")
+            part("list")
         with gr.Column(elem_classes="fm-right", min_width=280):
-            part("head", run_state)
+            part("head")
             form = watch_resume.build()
-            charts.live_chart(lambda data, lang: charts.curves(workspace, data, lang), elem_id="watch-curves")
-            part("story", run_story)
+            charts.live_chart(elem_id="watch-curves")
+            part("story")
     asked = gr.Textbox(visible="hidden", elem_id="watch-asked")
     here = {"inputs": [asked], "outputs": [said], "api_visibility": "private", "show_progress": "hidden"}
     for name, handler in ACTIONS.items():

@@ -1,10 +1,13 @@
 """What do many open pages cost? 20 pages that look at a run and 4 others, beside a training: ``python -m tests.bench.bench_load``.
 
-The app and the worker are real processes; the pages are real HTTP clients that ask what a page on Watch asks, as often.
-Training speed is taken with and without them in turns (A B A B ...). ``--minutes`` of pages in all, 5 if not said.
+The app and the worker are real processes; the pages are real HTTP clients, in a process of their own, that ask what a page
+on Watch asks, as often. Training speed is taken without them, with them asking a stand-in that answers from memory (what
+the clients themselves cost this machine; browsers would stand on others), and with them asking the app, in turns
+(A B C A B C ...). ``--minutes`` of pages in all, 5 if not said.
 """
 
 import argparse
+import asyncio
 import json
 import os
 import socket
@@ -15,6 +18,7 @@ import tempfile
 import threading
 import time
 from pathlib import Path
+from queue import SimpleQueue
 
 import httpx
 import psutil
@@ -25,40 +29,76 @@ from tests.train.jobs import toy_config
 from tests.ui.runs_for_tests import append_points, make_run
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-ASKED = {"running_now": 2.0, "run_state": 1.0, "run_story": 2.5, "new_points": 1.5, "all_runs": 3.0}  # seconds between two questions, as in assets/*.js
+BEAT = 2.0  # seconds between two requests of a page, as in assets/*.js
 
 
-class Page(threading.Thread):
-    """One open page: asks until it is told to stop."""
-
-    def __init__(self, url: str, parts: dict[str, int], runs: list[str], number: int):
-        super().__init__(daemon=True)
-        self.url, self.parts, self.runs, self.session = url, parts, runs, f"page{number}"
-        self.over, self.times, self.cursor = threading.Event(), [], {}
-
-    def run(self) -> None:
-        questions = {
-            "running_now": lambda: {}, "all_runs": lambda: {}, "run_state": lambda: {"run": self.runs[0]},
-            "run_story": lambda: {"run": self.runs[0], "size": 0, "log": False}, "new_points": lambda: {"runs": self.runs, "cursor": self.cursor},
-        }  # fmt: skip
-        due = dict.fromkeys(ASKED, 0.0)
-        with httpx.Client(timeout=60) as client:
-            while not self.over.is_set():
-                for name in [name for name, at in due.items() if at <= time.monotonic()]:
-                    begin = time.perf_counter()
-                    told = ask(client, self.url, self.parts[name], name, questions[name](), self.session)
-                    self.times.append(time.perf_counter() - begin)
-                    if name == "new_points":
-                        for run in told["runs"]:
-                            self.cursor[run["id"]] = {"stamp": run["stamp"], "n": {key: curve["n"] for key, curve in run["curves"].items()}}
-                    due[name] = time.monotonic() + ASKED[name]
-                self.over.wait(0.05)
+def pages(url: str, part: int, runs: list[str], count: int) -> None:
+    """Be ``count`` open pages until ended; afterwards the seconds of each answer are printed as JSON, at a line on standard input."""
+    over, times = threading.Event(), []
+    for number in range(count):
+        threading.Thread(target=page, args=(url, part, runs, number, over, times), daemon=True).start()
+    sys.stdin.readline()
+    over.set()
+    print(json.dumps(times), flush=True)
 
 
-def ask(client: httpx.Client, url: str, part: int, name: str, data: dict, session: str):
-    answer = client.post(url + "gradio_api/component_server", json={"session_hash": session, "component_id": part, "fn_name": name, "data": data})
+def page(url: str, part: int, runs: list[str], number: int, over: threading.Event, times: list[float]) -> None:
+    """One open page."""
+    cursor, session, turn = {}, f"page{number}", number
+    over.wait(BEAT * number / 20)
+    with httpx.Client(timeout=60) as client:
+        while not over.is_set():
+            seldom = {"all_runs": {}, "waiting_line": {}, "run_story": {"run": runs[0], "size": 0, "log": False}} if turn % 2 else {}
+            asks = {"running_now": {}, "run_state": {"run": runs[0]}, "new_points": {"runs": runs, "cursor": cursor}} | seldom
+            begin = time.perf_counter()
+            told = ask(client, url, part, list(asks.items()), session)[2]
+            times.append(time.perf_counter() - begin)
+            for run in told["runs"]:
+                cursor[run["id"]] = {"stamp": run["stamp"], "n": {key: curve["n"] for key, curve in run["curves"].items()}}
+            turn += 1
+            over.wait(BEAT)
+
+
+def ask(client: httpx.Client, url: str, part: int, asks: list, session: str):
+    body = {"session_hash": session, "component_id": part, "fn_name": "news", "data": {"asks": asks}}
+    answer = client.post(url + "gradio_api/component_server", json=body)
     answer.raise_for_status()
     return answer.json()
+
+
+class Clients:
+    """The pages, in a process of their own."""
+
+    def __init__(self, url: str, part: int, runs: list[str], count: int):
+        code = f"from tests.bench.bench_load import pages; pages({url!r}, {part}, {runs!r}, {count})"
+        self.process = subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT)
+
+    def end(self) -> list[float]:
+        told, _ = self.process.communicate("\n")
+        return json.loads(told)
+
+
+def stand_in(answer: bytes) -> str:
+    """A server that gives one answer to everything, at once; where it is."""
+
+    async def told(reader, writer) -> None:
+        while head := await reader.readline():
+            length = 0
+            while line := (await reader.readline()).strip():
+                length = int(line.split(b":")[1]) if line.lower().startswith(b"content-length") else length
+            await reader.readexactly(length)
+            if head:
+                writer.write(b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n%s" % (len(answer), answer))
+
+    ready: SimpleQueue[int] = SimpleQueue()
+
+    async def main() -> None:
+        server = await asyncio.start_server(told, "127.0.0.1", 0)
+        ready.put(server.sockets[0].getsockname()[1])
+        await server.serve_forever()
+
+    threading.Thread(target=lambda: asyncio.run(main()), daemon=True).start()
+    return f"http://127.0.0.1:{ready.get()}/"
 
 
 def serve(workspace: Workspace) -> tuple[subprocess.Popen, str]:
@@ -78,13 +118,9 @@ def serve(workspace: Workspace) -> tuple[subprocess.Popen, str]:
             time.sleep(0.1)
 
 
-def parts(url: str) -> dict[str, int]:
-    """Which component answers which question."""
-    config, found = httpx.get(url + "config").json(), {}
-    for component in config["components"]:
-        for name in component["props"].get("server_fns") or ():
-            found.setdefault(name, component["id"])
-    return {name: found[name] for name in ASKED}
+def part_of(url: str) -> int:
+    """The component that answers."""
+    return next(part["id"] for part in httpx.get(url + "config").json()["components"] if "news" in (part["props"].get("server_fns") or ()))
 
 
 def main() -> None:
@@ -110,30 +146,37 @@ def main() -> None:
 
 
 def measure(options, training, app: psutil.Process, url: str) -> dict:
-    found, runs = parts(url), ["training", *(f"run-{n}" for n in range(4))]
+    part, runs = part_of(url), ["training", *(f"run-{n}" for n in range(4))]
     while training.status().step < 20:
         time.sleep(0.2)
-    seconds = options.minutes * 60 / options.rounds
-    alone, watched, times, memory, busy = [], [], [], [], []
-    for turn in range(options.rounds):
-        alone.append(speed(training, min(seconds, 30)))
-        pages = [Page(url, found, runs, 100 * turn + n) for n in range(options.pages)]
-        for page in pages:
-            page.start()
-        time.sleep(2)  # the first answers are long
+    with httpx.Client(timeout=60) as client:
+        told = ask(client, url, part, [["running_now", {}], ["run_state", {"run": runs[0]}], ["new_points", {"runs": runs, "cursor": {}}]], "first")
+    silent = json.dumps([*told[:2], {"runs": []}]).encode()
+    other, seconds = stand_in(silent), options.minutes * 60 / options.rounds
+    alone, clients_only, watched, times, memory, busy = [], [], [], [], [], []
+
+    def beside(where: str, told: list[float]) -> list[float]:
+        """Speed with the pages at ``where``; what the app's own time was is kept."""
+        clients = Clients(where, part, runs, options.pages)
+        time.sleep(6)  # the first answers are long
         before, begin = sum(app.cpu_times()[:2]), time.monotonic()
-        watched.append(speed(training, seconds))
-        busy.append((sum(app.cpu_times()[:2]) - before) / (time.monotonic() - begin))
-        memory.append(app.memory_info().rss / 2**20)
-        for page in pages:
-            page.over.set()
-        for page in pages:
-            page.join()
-            times += page.times
-    ratios = [with_pages / without for with_pages, without in zip(watched, alone)]
+        told.append(speed(training, seconds))
+        used = (sum(app.cpu_times()[:2]) - before) / (time.monotonic() - begin)
+        if where == url:
+            busy.append(used)
+            memory.append(app.memory_info().rss / 2**20)
+        return clients.end()
+
+    for _ in range(options.rounds):
+        alone.append(speed(training, seconds))
+        beside(other, clients_only)
+        times += beside(url, watched)
+    ratios, all_ratios = ([a / b for a, b in zip(watched, base)] for base in (clients_only, alone))
     return {
-        "pages": options.pages, "steps per second, alone": statistics.median(alone), "steps per second, watched": statistics.median(watched),
-        "ratio": statistics.median(ratios), "ratio spread": [min(ratios), max(ratios)], "server MB": max(memory), "server cores": statistics.median(busy),
+        "pages": options.pages, "steps per second, alone": statistics.median(alone), "clients only": statistics.median(clients_only),
+        "watched": statistics.median(watched), "ratio": statistics.median(ratios), "ratio spread": [min(ratios), max(ratios)],
+        "ratio, clients' own cost included": statistics.median(all_ratios), "its spread": [min(all_ratios), max(all_ratios)],
+        "server MB": max(memory), "server cores": statistics.median(busy),
         "answer ms, median": 1000 * statistics.median(times), "answer ms, 99 %": 1000 * sorted(times)[int(0.99 * len(times))],
     }  # fmt: skip
 
@@ -149,7 +192,7 @@ def print_result(result: dict, as_json: bool) -> None:
     if as_json:
         return print(json.dumps(result))
     for name, value in result.items():
-        print(f"{name:<28}{value if isinstance(value, list) else f'{value:.4g}'}")
+        print(f"{name:<36}{value if isinstance(value, list) else f'{value:.4g}'}")
 
 
 if __name__ == "__main__":

@@ -106,9 +106,9 @@ def test_the_page_works_under_a_sub_path(proxied):
     own = {"origin": base.split("/team")[0], "sec-fetch-site": "same-origin"}
     sent = ann.post("gradio_api/upload", files={"files": ("a.csv", b"a,b\n")}, headers=own)
     assert sent.status_code == 200 and ann.get(f"gradio_api/file={sent.json()[0]}").content == b"a,b\n"
-    component = next(c["id"] for c in config["components"] if "running_now" in (c["props"].get("server_fns") or ()))
-    body = {"data": {}, "fn_name": "running_now", "component_id": component, "session_hash": secrets.token_hex(6)}
-    assert ann.post("gradio_api/component_server", json=body, headers=own).json()["lines"] == []
+    component = next(c["id"] for c in config["components"] if "news" in (c["props"].get("server_fns") or ()))
+    body = {"data": {"asks": [["running_now", {}]]}, "fn_name": "news", "component_id": component, "session_hash": secrets.token_hex(6)}
+    assert ann.post("gradio_api/component_server", json=body, headers=own).json()[0]["lines"] == []
     for foreign in ({"origin": "https://evil.example"}, {"origin": "null"}, {"sec-fetch-site": "cross-site"}):
         for path in ("gradio_api/upload", "gradio_api/component_server", "gradio_api/queue/join", "login"):
             assert ann.post(path, json=body, headers=foreign).status_code == 403, (path, foreign)

@@ -25,7 +25,7 @@ def ask(served):
 
 
 # what a page of another site can send without the browser asking first
-CROSS = {"content": '{"data": {}, "fn_name": "all_runs", "component_id": 1, "session_hash": "x"}'}
+CROSS = {"content": '{"data": {}, "fn_name": "news", "component_id": 1, "session_hash": "x"}'}
 
 
 @pytest.mark.parametrize("path", ["gradio_api/component_server", "gradio_api/upload", "gradio_api/queue/join"])

@@ -53,11 +53,11 @@ class Visitor:
                     return told if isinstance(told, dict) else {"error": told}
 
     def ask(self, name, **data):
-        component = next(c["id"] for c in self.config["components"] if name in (c["props"].get("server_fns") or ()))
-        body = {"data": data, "fn_name": name, "component_id": component, "session_hash": secrets.token_hex(6)}
+        component = next(c["id"] for c in self.config["components"] if "news" in (c["props"].get("server_fns") or ()))
+        body = {"data": {"asks": [[name, data]]}, "fn_name": "news", "component_id": component, "session_hash": secrets.token_hex(6)}
         answer = self.http.post("gradio_api/component_server", json=body)
         assert answer.status_code == 200, answer.text
-        return answer.json()
+        return answer.json()[0]
 
     def event(self, name, *data):
         """A queued event, by the stream that a page listens to; its last message."""

@@ -12,31 +12,31 @@ import pytest
 from fm_gui.errors import UserError
 from fm_gui.files import read_json, write_json
 from fm_gui.ui import bin as trash
-from fm_gui.ui import live, watch, watch_queue, watch_resume
+from fm_gui.ui import live, news, watch, watch_queue, watch_resume, watch_view
 from tests.ui.runs_for_tests import append_event, make_run
 
 
 def test_state_of_a_training_run_says_where_it_is(workspace):
     make_run(workspace, "poet", step=620, best_step=600, score=0.914)
-    told = watch.state(workspace, "en", "poet")
+    told = watch_view.state(workspace, "en", "poet")
     assert (told["word"], told["share"], told["safe"], told["can"]) == ("training", "62 %", True, ["stop", "discard"])
     assert told["times"] == ["step 620 of 1,000", "2 min 32 s left"]
     assert told["beat"].startswith("last step") and not told["slow"]
     assert [phase["place"] for phase in told["phases"]] == ["past", "past", "past", "now", "later", "later", "later"]
     assert "0.914" in told["result"][0] and "600" in told["result"][0]
-    assert watch.state(workspace, "zh", "poet")["word"] == "训练中"
+    assert watch_view.state(workspace, "zh", "poet")["word"] == "训练中"
 
 
 def test_silence_much_longer_than_a_step_is_said(workspace):
     make_run(workspace, "poet", heartbeat=time.time() - 45)  # steps take 0.4 s
-    told = watch.state(workspace, "en", "poet")
+    told = watch_view.state(workspace, "en", "poet")
     assert told["slow"] and "45 s" in told["beat"] and "0.4" in told["beat"]
 
 
 def test_a_run_whose_worker_is_gone_is_interrupted(workspace):
     run = make_run(workspace, "poet")
     write_json(run.path / "process.json", {"pid": os.getpid(), "create_time": 1.0})
-    told = watch.state(workspace, "en", "poet")
+    told = watch_view.state(workspace, "en", "poet")
     assert (told["state"], told["tone"], told["can"][0]) == ("interrupted", "warn", "resume")
 
 
@@ -51,7 +51,7 @@ def test_done_shows_the_score_beside_its_baselines(workspace):
             "baselines": [{"name": "guessing", "metric": "macro_f1", "value": 0.52}],
         },
     )
-    told = watch.state(workspace, "en", "poet")
+    told = watch_view.state(workspace, "en", "poet")
     assert "0.912" in told["result"][0] and "0.52" in told["result"][0]
     assert all(phase["place"] == "past" for phase in told["phases"])
 
@@ -59,19 +59,35 @@ def test_done_shows_the_score_beside_its_baselines(workspace):
 def test_failed_shows_the_error_in_the_readers_language_and_the_logs_end(workspace):
     run = make_run(workspace, "poet", "failed", error=UserError("device", name="cuda:9", known="cpu").to_dict())
     (run.path / "log.txt").write_text("\n".join(f"line {n}" for n in range(100)), encoding="utf-8")
-    told = watch.state(workspace, "zh", "poet")["error"]
+    told = watch_view.state(workspace, "zh", "poet")["error"]
     assert "cuda:9" in told["sentence"] and "不能使用" in told["sentence"]
     assert told["log"].splitlines() == [f"line {n}" for n in range(70, 100)]
 
 
+@pytest.mark.parametrize(("code", "first"), [("one-class", "again"), ("checkpoint-damaged", "again"), ("device", "resume"), ("crash", "resume")])
+def test_going_on_is_offered_only_where_it_can_help(workspace, code, first):
+    run = make_run(workspace, "poet", "failed", error={"code": code, "values": {}, "sentence": "It failed."})
+    assert watch_view.can(run, run.status())[0] == first
+
+
+def test_one_request_answers_all_that_a_page_asks_and_writes_nothing(workspace):
+    make_run(workspace, "poet", step=620)
+    before = {path: path.stat().st_mtime_ns for path in workspace.root.rglob("*")}
+    asked = {"run": "poet", "runs": ["poet"], "size": -1, "log": True}
+    told = {name: answer(workspace, "en", asked) for name, answer in news.QUESTIONS.items()}
+    assert told["run_state"]["id"] == told["all_runs"]["rows"][0]["id"] == told["running_now"]["lines"][0]["id"] == told["new_points"]["runs"][0]["id"] == "poet"
+    assert told["waiting_line"]["rows"] == [] and told["in_the_bin"]["count"] == 0 and told["run_story"]["samples"] == []
+    assert {path: path.stat().st_mtime_ns for path in workspace.root.rglob("*")} == before
+
+
 def test_an_error_of_a_newer_program_is_told_by_its_own_sentence(workspace):
     make_run(workspace, "poet", "failed", error={"code": "not-known-here", "values": {}, "sentence": "The disk is full."})
-    assert watch.state(workspace, "en", "poet")["error"]["sentence"] == "The disk is full."
+    assert watch_view.state(workspace, "en", "poet")["error"]["sentence"] == "The disk is full."
 
 
 def test_a_deleted_run_is_told_as_gone(workspace):
-    assert "nobody" in watch.state(workspace, "en", "nobody")["gone"]
-    assert "x/../y" in watch.state(workspace, "en", "x/../y")["gone"]
+    assert "nobody" in watch_view.state(workspace, "en", "nobody")["gone"]
+    assert "x/../y" in watch_view.state(workspace, "en", "x/../y")["gone"]
 
 
 def test_list_is_newest_first_and_every_state_is_json_in_both_languages(workspace):
@@ -81,7 +97,7 @@ def test_list_is_newest_first_and_every_state_is_json_in_both_languages(workspac
     for lang in ("en", "zh"):
         rows = live.rows(workspace, lang)
         assert [row["id"] for row in rows] == [f"run-{state}" for state in states]
-        assert json.dumps([rows, *(watch.state(workspace, lang, row["id"]) for row in rows), live.strip(workspace, lang)])
+        assert json.dumps([rows, *(watch_view.state(workspace, lang, row["id"]) for row in rows), live.strip(workspace, lang)])
 
 
 def test_strip_shows_working_runs_first_and_counts_the_rest(workspace):
@@ -100,10 +116,10 @@ def test_samples_are_grouped_by_step_and_sent_only_when_new(workspace):
     for step, text in ((20, "a <b>"), (10, "b"), (20, "c")):
         append_event(run, kind="sample", step=step, prompt="p", text=text)
     append_event(run, kind="incident", code="watch.stopped", values={"name": "poet"})
-    told = watch.story(workspace, "en", "poet", -1, False)
+    told = watch_view.story(workspace, "en", "poet", -1, False)
     assert [(one["step"], one["texts"][0]["text"]) for one in told["samples"]] == [(10, "b"), (20, "c")]
     assert "poet" in told["incidents"][0]["text"] and told["incidents"][0]["time"] > 0 and told["log"] is None
-    assert "samples" not in watch.story(workspace, "en", "poet", told["size"], True)
+    assert "samples" not in watch_view.story(workspace, "en", "poet", told["size"], True)
 
 
 def test_discard_stops_waits_and_can_be_undone(workspace):
@@ -126,7 +142,7 @@ def test_discard_stops_waits_and_can_be_undone(workspace):
 def test_stop_leaves_a_stop_file_and_resume_of_a_done_run_is_refused(workspace):
     run = make_run(workspace, "poet")
     watch.stop(workspace, "en", "poet")
-    assert (run.path / "stop").exists() and watch.state(workspace, "en", "poet")["can"] == ["stopping", "discard"]
+    assert (run.path / "stop").exists() and watch_view.state(workspace, "en", "poet")["can"] == ["stopping", "discard"]
     make_run(workspace, "ready", "done")
     with pytest.raises(UserError, match="done"):
         watch.resume(workspace, "en", "ready")
@@ -166,9 +182,9 @@ def test_the_line_shows_places_and_moves(workspace):
     assert watch_queue.do(workspace, "zh", "down a") == "a 现在排在第 3 位。"
     assert [row["id"] for row in watch_queue.line(workspace, "en")["rows"]] == ["c", "b", "a"]
     assert {row["id"]: row["word"] for row in live.rows(workspace, "en")}["a"] == "waiting, number 3 in line"
-    state = watch.state(workspace, "en", "a")
+    state = watch_view.state(workspace, "en", "a")
     assert (state["word"], state["can"], state["about"]) == ("waiting, number 3 in line", ["next", "cancel", "discard"], "It starts by itself as soon as its device is free.")
-    assert watch.state(workspace, "en", "c")["can"] == ["cancel", "discard"]
+    assert watch_view.state(workspace, "en", "c")["can"] == ["cancel", "discard"]
     for nonsense in ("up", "up nobody", "fly a", "at-start perhaps", ""):
         with pytest.raises(UserError):
             watch_queue.do(workspace, "en", nonsense)
@@ -182,9 +198,9 @@ def test_runs_that_fell_are_offered_and_can_be_left(workspace):
     told = watch_queue.line(workspace, "en")
     assert told["rows"] == [] and told["fallen"]["told"].startswith("2 runs") and told["fallen"]["names"] == "a, b"
     assert told["fallen"]["restart"] == "Start the 2 waiting runs again" and live.strip(workspace, "en")["fallen"] == told["fallen"]["told"]
-    assert "Nothing is lost" in watch.state(workspace, "en", "a")["about"]
+    assert "Nothing is lost" in watch_view.state(workspace, "en", "a")["about"]
     assert watch_queue.do(workspace, "en", "drop") == "a, b stay stopped. Resume puts one back in line."
-    assert watch_queue.line(workspace, "en")["fallen"]["told"] == "" and watch.state(workspace, "en", "a")["state"] == "stopped"
+    assert watch_queue.line(workspace, "en")["fallen"]["told"] == "" and watch_view.state(workspace, "en", "a")["state"] == "stopped"
     assert watch_queue.do(workspace, "en", "at-start on").startswith("Waiting runs start again") and watch_queue.line(workspace, "en")["at_start"]
 
 
@@ -193,29 +209,31 @@ def test_runs_that_fell_are_offered_and_can_be_left(workspace):
 
 def test_a_silent_worker_is_told_with_why_and_where_and_what_is_safe(workspace):
     run = make_run(workspace, "poet", heartbeat=time.time() - 125)
-    told = watch.state(workspace, "en", "poet")
+    told = watch_view.state(workspace, "en", "poet")
     assert (told["word"], told["tone"], told["beat"]) == ("no sign of life", "warn", "")
     assert told["stuck"]["line"] == "No sign of life for 2 min 5 s." and "start it again" in told["stuck"]["about"] and told["stuck"]["stack"] == ""
     (run.path / "checkpoint").mkdir()
     write_json(run.path / "checkpoint" / "state.json", {"step": 600})
     (run.path / "stack.txt").write_text('Thread 0x1 (most recent call first):\n  File "/x/socket.py", line 1 in recv\n', encoding="utf-8")
-    told = watch.state(workspace, "en", "poet")["stuck"]
+    told = watch_view.state(workspace, "en", "poet")["stuck"]
     assert "step 600" in told["about"] and told["why"] == "It is waiting for the network." and "socket.py" in told["stack"]
-    assert live.rows(workspace, "en")[0]["word"] == "no sign of life" and live.strip(workspace, "zh")["lines"][0]["word"] == "没有动静"
+    assert live.rows(workspace, "en")[0]["word"] == "no sign of life"
+    line = live.strip(workspace, "zh")["lines"][0]
+    assert (line["word"], line["safe"], line["left"]) == ("没有动静", False, "")
     write_json(run.path / "status.json", read_json(run.path / "status.json") | {"heartbeat": time.time()})
-    assert watch.state(workspace, "en", "poet")["stuck"] is None
+    assert watch_view.state(workspace, "en", "poet")["stuck"] is None
 
 
 def test_a_worker_that_waits_for_room_says_how_much(workspace):
     make_run(workspace, "poet", needs_room=340_000_000)
-    told = watch.state(workspace, "en", "poet")
+    told = watch_view.state(workspace, "en", "poet")
     assert "340 MB more are needed" in told["room"] and "poet" in told["room"] and told["word"] == "waiting for disk room" and not told["slow"]
 
 
 def test_an_incident_of_a_newer_program_is_told_by_its_name(workspace):
     run = make_run(workspace, "poet")
     append_event(run, kind="incident", code="incident.from-tomorrow", values={})
-    assert watch.story(workspace, "en", "poet", -1, False)["incidents"][0]["text"] == "incident.from-tomorrow"
+    assert watch_view.story(workspace, "en", "poet", -1, False)["incidents"][0]["text"] == "incident.from-tomorrow"
 
 
 # -- going on with changes
