@@ -1,8 +1,12 @@
 """Which rows make up which step: pure functions of (seed, epoch, step), so a resume or another split changes nothing."""
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
 
 import numpy as np
+
+Item = TypeVar("Item")
 
 
 def generator(*key: int) -> np.random.Generator:
@@ -44,3 +48,13 @@ def micro_batches(rows: np.ndarray, lengths: np.ndarray, micro_tokens: int, micr
         cuts.append(rows[start : start + fits])
         start += fits
     return cuts
+
+
+def ahead(items: Iterator[Item]) -> Iterator[Item]:
+    """The same items; a thread makes the next one ready while this one is used. What it raises is raised in its place."""
+    end = object()
+    with ThreadPoolExecutor(1) as pool:
+        coming = pool.submit(next, items, end)
+        while (item := coming.result()) is not end:
+            coming = pool.submit(next, items, end)
+            yield item

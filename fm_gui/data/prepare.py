@@ -1,33 +1,36 @@
 """From a data set and a task to numbers on disk: tokenised once, cached by fingerprint, memory-mapped.
 
-cache/tokens/KEY/ holds, per part and column, flat ``.npy`` files: one value a row (``part.column.npy``), or for
-columns of sequences all values after each other plus offsets (``part.column.npy``, ``part.column.offsets.npy``).
+cache/tokens/KEY/ holds, per part and column, bare numbers: ``part.column.bin``, one value a row, or for columns of
+sequences all values after each other, with where each begins in ``part.column.offsets.bin``; ``done.json`` says of which
+kind they are. Rows are read, turned into numbers and written a piece at a time, so memory does not grow with the data.
 """
 
 import hashlib
 import json
 import shutil
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
 
 from fm_gui.config import RunConfig
+from fm_gui.data.batching import ahead
 from fm_gui.errors import UserError, is_panic
 from fm_gui.files import read_json, write_json
 
 PARTS = ("train", "validation", "test")
-RECIPE = 2  # counts up when what is written here changes, so that caches of older recipes are not used
-ROWS_AT_ONCE = 1_000  # keeps memory flat and progress moving; the Rust tokenizer is at full speed from ~100
+RECIPE = 3  # counts up when what is written here changes, so that caches of older recipes are not used
+MOST_ROWS, MOST_CHARACTERS = 2_000, 1_000_000  # at once: keeps memory flat and progress moving; the Rust tokenizer is at full speed long before
 
 
 @dataclass(frozen=True)
 class Ragged:
     """Sequences of different lengths: row i is ``values[offsets[i]:offsets[i + 1]]``."""
 
-    values: np.ndarray  # int32
+    values: np.ndarray  # uint16 where the vocabulary allows, else int32
     offsets: np.ndarray  # int64, one more than rows
 
     def __len__(self) -> int:
@@ -87,8 +90,9 @@ def prepare(workspace, config: RunConfig, task, data, processor, progress: Calla
 
 
 def _key(config: RunConfig, task, processor, labels) -> str:
-    """Whatever changes the numbers changes the key."""
-    parts = [RECIPE, config.data.fingerprint, task.name, processor.backend_tokenizer.to_str(), config.options, labels]
+    """Whatever changes the numbers changes the key; where a tokenizer last cut or padded to is not its own, but set anew for each text."""
+    tokenizer = json.loads(processor.backend_tokenizer.to_str()) | {"truncation": None, "padding": None}
+    parts = [RECIPE, config.data.fingerprint, task.name, tokenizer, config.options, labels]
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:24]
 
 
@@ -96,23 +100,23 @@ def _encode_all(folder: Path, config, task, data, splits, processor, labels, pro
     beside = folder.with_name(f".{folder.name}.{uuid.uuid4().hex[:8]}")
     beside.mkdir(parents=True)
     total, done, kinds, skipped = sum(len(splits[part]) for part in PARTS), 0, {}, []
+    ids = np.uint16 if max(processor.get_vocab().values()) < 2**16 else np.int32
     try:
         for part in PARTS:
             writers: dict[str, _Writer] = {}
-            for start in range(0, len(splits[part]), ROWS_AT_ONCE):
-                rows = splits[part][start : start + ROWS_AT_ONCE]
-                encoded, broken = _encode(data.rows(rows), lambda rows: task.encode(rows, processor, config, labels))
+            # the next rows are read and encoded, on all cores, while these are written
+            for rows, encoded, broken in ahead(_encoded(data, splits[part], lambda rows: task.encode(rows, processor, config, labels))):
                 skipped += [int(rows[i]) for i in broken]
                 for column, values in encoded.items():
                     if column not in writers:
-                        writers[column] = _Writer(beside / f"{part}.{column}", isinstance(values[0], list))
+                        ragged = isinstance(values[0], list)
+                        writers[column] = _Writer(beside / f"{part}.{column}", ragged, ids if ragged else np.int32)
                     writers[column].write(values)
                 done += len(rows)
                 if progress:
                     progress(done, total)
             for column, writer in writers.items():
-                kinds[column] = writer.ragged
-                writer.close()
+                kinds[column] = writer.close()
             if not writers:
                 raise UserError("rows-unreadable", name=config.data.name, part=part, row=skipped[0] + 1)
         write_json(beside / "done.json", {"columns": kinds, "skipped": skipped})
@@ -123,6 +127,17 @@ def _encode_all(folder: Path, config, task, data, splits, processor, labels, pro
                 raise
     finally:
         shutil.rmtree(beside, ignore_errors=True)
+
+
+def _encoded(data, rows: np.ndarray, encode: Callable[[list[dict]], dict[str, list]]) -> Iterator[tuple[np.ndarray, dict[str, list], list[int]]]:
+    """(row numbers, their numbers, which of them cannot be encoded), a piece at a time; where rows are long texts, fewer at once."""
+    at, count = 0, 100
+    while at < len(rows):
+        piece = data.rows(rows[at : at + count])
+        yield rows[at : at + count], *_encode(piece, encode)
+        at += count
+        mean = sum(len(value) for row in piece for value in row.values()) / len(piece)
+        count = max(1, min(MOST_ROWS, int(MOST_CHARACTERS / max(1.0, mean))))
 
 
 def _encode(rows: list[dict], encode: Callable[[list[dict]], dict[str, list]]) -> tuple[dict[str, list], list[int]]:
@@ -147,31 +162,41 @@ def _encode(rows: list[dict], encode: Callable[[list[dict]], dict[str, list]]) -
 
 
 class _Writer:
-    """Appends int32 values to a raw file, and offsets for sequences."""
+    """Appends numbers to a file, and for sequences where each ends to another."""
 
-    def __init__(self, path: Path, ragged: bool):
-        self.path, self.ragged, self.lengths = path, ragged, []
-        self.file = open(path.with_name(path.name + ".raw"), "wb")  # noqa: SIM115 - closed in close()
+    def __init__(self, path: Path, ragged: bool, kind: type):
+        self.ragged, self.kind, self.total = ragged, np.dtype(kind), 0
+        self.values = open(f"{path}.bin", "wb")  # noqa: SIM115 - closed in close()
+        self.offsets = open(f"{path}.offsets.bin", "wb") if ragged else None  # noqa: SIM115
+        if ragged:
+            np.zeros(1, np.int64).tofile(self.offsets)
 
     def write(self, values: list) -> None:
         if self.ragged:
-            self.lengths.extend(map(len, values))
-            values = np.concatenate([np.asarray(v, np.int32) for v in values])
-        np.asarray(values, np.int32).tofile(self.file)
+            ends = self.total + np.cumsum(np.fromiter(map(len, values), np.int64, len(values)))
+            ends.tofile(self.offsets)
+            values = np.fromiter(chain.from_iterable(values), self.kind, int(ends[-1]) - self.total)
+            self.total = int(ends[-1])
+        np.asarray(values, self.kind).tofile(self.values)
 
-    def close(self) -> None:
-        self.file.close()
-        raw = self.file.name
-        count = Path(raw).stat().st_size // 4
-        np.save(f"{self.path}.npy", np.memmap(raw, np.int32, "r", shape=(count,)) if count else np.empty(0, np.int32))
-        Path(raw).unlink()
+    def close(self) -> dict:
+        """What must be known to open the column: {"ragged", "kind"}."""
+        self.values.close()
         if self.ragged:
-            np.save(f"{self.path}.offsets.npy", np.concatenate([[0], np.cumsum(self.lengths, dtype=np.int64)]))
+            self.offsets.close()
+        return {"ragged": self.ragged, "kind": self.kind.name}
 
 
-def _open(folder: Path, part: str, kinds: dict[str, bool], rows: np.ndarray) -> Part:
+def _open(folder: Path, part: str, kinds: dict[str, dict], rows: np.ndarray) -> Part:
     columns: dict[str, Ragged | np.ndarray] = {}
-    for column, ragged in kinds.items():
-        values = np.load(folder / f"{part}.{column}.npy", mmap_mode="r")
-        columns[column] = Ragged(values, np.load(folder / f"{part}.{column}.offsets.npy")) if ragged else values
+    for column, kind in kinds.items():
+        values = _mapped(folder / f"{part}.{column}.bin", kind["kind"])
+        columns[column] = Ragged(values, _mapped(folder / f"{part}.{column}.offsets.bin", "int64")) if kind["ragged"] else values
     return Part(columns, rows)
+
+
+def _mapped(path: Path, kind: str) -> np.ndarray:
+    """The numbers in a file, read from disk as they are looked at; as a plain array, of which rows are cut faster than of numpy's memmap."""
+    if not path.stat().st_size:  # which cannot be mapped
+        return np.empty(0, kind)
+    return np.memmap(path, kind, "r").view(np.ndarray)

@@ -183,22 +183,33 @@ def _stands_alone(character: str) -> bool:
     return ascii_symbol or unicodedata.category(character)[0] == "P" or unicodedata.name(character, "").startswith("CJK ")
 
 
-def _bpe(vocab_size: int, first_reading, batches: Iterator[list[str]]):
-    """GPT's byte-level BPE: any text comes back exactly, there is no unknown token.
+def untrained_bpe():
+    """GPT's byte-level BPE before it has learned anything: any text comes back exactly, there is no unknown token.
 
     Han characters are cut apart first, else a whole Chinese sentence that repeats becomes one token.
     """
-    from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
+    from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers
 
     backend = Tokenizer(models.BPE())
     split = pre_tokenizers.Split(Regex(r"\p{Han}"), "isolated")
     backend.pre_tokenizer = pre_tokenizers.Sequence([split, pre_tokenizers.ByteLevel(add_prefix_space=False)])
     backend.decoder = decoders.ByteLevel()
-    trainer = trainers.BpeTrainer(
+    return backend
+
+
+def bpe_trainer(vocab_size: int):
+    """The Rust library's trainer as it is used here."""
+    from tokenizers import pre_tokenizers, trainers
+
+    return trainers.BpeTrainer(
         vocab_size=vocab_size, special_tokens=[END_OF_TEXT], initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()),
         min_frequency=2, max_token_length=32, show_progress=False,  # scripts without spaces (Thai, kana) would give sentences as tokens
     )
-    backend.train_from_iterator(batches, trainer)
+
+
+def _bpe(vocab_size: int, first_reading, batches: Iterator[list[str]]):
+    backend = untrained_bpe()
+    backend.train_from_iterator(batches, bpe_trainer(vocab_size))
     return backend
 
 
@@ -217,6 +228,41 @@ def _wrap(backend, kind: Kind):
     return PreTrainedTokenizerFast(
         tokenizer_object=backend, model_max_length=512, padding_side="right", clean_up_tokenization_spaces=False, **special
     )
+
+
+def ids_of(tokenizer, texts: list[str], *, special: bool = True) -> list[list[int]]:
+    """The token ids of each text, whole: what ``tokenizer(texts)`` gives, without the rest that it makes of them, in half the time."""
+    return [encoding.ids for encoding in _encodings(tokenizer, texts, special, 0)]
+
+
+def ids_within(tokenizer, texts: list[str], limit: int) -> tuple[list[list[int]], list[bool]]:
+    """(the ids of each text cut to ``limit``, special tokens included; whether it was cut): each text is read once."""
+    # one token over the limit is enough to know that a text is cut
+    encodings = _encodings(tokenizer, texts, True, limit + 1)
+    cut = [len(encoding) > limit for encoding in encodings]
+    return [_one_less(encoding, tokenizer.truncation_side) if c else encoding.ids for encoding, c in zip(encodings, cut)], cut
+
+
+def _encodings(tokenizer, texts: list[str], special: bool, limit: int) -> list:
+    """The Rust library's own answers, made on all cores; ``limit`` 0 cuts nothing."""
+    backend = tokenizer.backend_tokenizer
+    backend.no_padding()
+    backend.encode_special_tokens = tokenizer.split_special_tokens
+    if limit:
+        backend.enable_truncation(limit, stride=0, strategy="longest_first", direction=tokenizer.truncation_side)
+    else:
+        backend.no_truncation()
+    try:
+        return backend.encode_batch_fast(texts, add_special_tokens=special)
+    finally:
+        backend.no_truncation()
+
+
+def _one_less(encoding, side: str) -> list[int]:
+    """The ids without the one of the text at its cut end; those that were put around the text stay."""
+    of_text = [i for i, added in enumerate(encoding.special_tokens_mask) if not added]
+    gone = of_text[-1 if side == "right" else 0]
+    return encoding.ids[:gone] + encoding.ids[gone + 1 :]
 
 
 def show(tokenizer, text: str) -> list[tuple[str, int]]:

@@ -44,9 +44,10 @@ class CausalLM(LanguageModeling):
         return {name: common | {"minutes": minutes} for name, minutes in (("quick", 2.0), ("balanced", 10.0), ("best", 60.0))}
 
     def documents(self, rows, processor, config):
+        from fm_gui.models.tokenizers import ids_of
+
         begin, end = border(processor)
-        texts = processor([row["text"] for row in rows], add_special_tokens=False, truncation=False, verbose=False)["input_ids"]
-        return [[begin, *ids, end] for ids in texts]
+        return [[begin, *ids, end] for ids in ids_of(processor, [row["text"] for row in rows], special=False)]
 
     def example(self, encoded, i, processor, config, labels):
         from fm_gui.models.tokenizers import show_ids

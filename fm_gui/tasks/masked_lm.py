@@ -6,7 +6,6 @@ from fm_gui.config import ModelSpec, Settings, setting
 from fm_gui.tasks.base import Kind
 from fm_gui.tasks.language_modeling import LanguageModeling, block, packed_mask
 
-
 STEP = 32  # predicted tokens: padded to a multiple of it (with targets that are ignored), as memory for logits of ever other sizes is not used again
 
 
@@ -42,8 +41,9 @@ class MaskedLM(LanguageModeling):
         return {name: common | {"minutes": minutes} for name, minutes in (("quick", 2.0), ("balanced", 10.0), ("best", 60.0))}
 
     def documents(self, rows, processor, config):
-        # the context limit is the blocks' business, not the tokenizer's
-        return processor([row["text"] for row in rows], truncation=False, verbose=False)["input_ids"]
+        from fm_gui.models.tokenizers import ids_of
+
+        return ids_of(processor, [row["text"] for row in rows])  # the context limit is the blocks' business, not the tokenizer's
 
     def example(self, encoded, i, processor, config, labels):
         from fm_gui.data.prepare import Ragged

@@ -74,12 +74,10 @@ class TextClassification(Task):
         return self.make(config, processor, workspace, **names)
 
     def encode(self, rows, processor, config, labels):
-        limit = self.limit(config)
-        # one token over the limit is enough to know that a text is cut, without tokenising all of it twice
-        over = processor([row["text"] for row in rows], truncation=True, max_length=limit + 1)["input_ids"]
-        cut = [len(ids) > limit for ids in over]
-        again = iter(processor([r["text"] for r, c in zip(rows, cut) if c], truncation=True, max_length=limit)["input_ids"] if any(cut) else [])
-        encoded = {"input_ids": [next(again) if c else ids for ids, c in zip(over, cut)], "cut": [int(c) for c in cut]}
+        from fm_gui.models.tokenizers import ids_within
+
+        ids, cut = ids_within(processor, [row["text"] for row in rows], self.limit(config))
+        encoded = {"input_ids": ids, "cut": [int(c) for c in cut]}
         if "label" in rows[0]:
             index = {name: i for i, name in enumerate(labels)}
             encoded["label"] = [index[row["label"]] for row in rows]
