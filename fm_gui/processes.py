@@ -5,6 +5,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,12 +24,20 @@ def record(pid: int) -> dict[str, Any]:
 
 def _started(pid: int) -> str:
     """When a process started by a clock that nobody sets (Linux: the boot's name and ticks since); empty elsewhere."""
+    return _seen(pid)[1]
+
+
+def _seen(pid: int) -> tuple[str, str]:
+    """(the letter of its state, when it started) of a process as Linux tells it; empty elsewhere, or if it is gone."""
     try:
-        return f"{boot()} {Path(f'/proc/{pid}/stat').read_text(encoding='utf-8', errors='replace').rpartition(')')[2].split()[19]}"
+        with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as file:
+            told = file.read().rpartition(")")[2].split()
     except OSError:
-        return ""
+        return "", ""
+    return told[0], f"{boot()} {told[19]}"
 
 
+@lru_cache(maxsize=1)
 def boot() -> str:
     """A name for the time since this machine was switched on."""
     import psutil
@@ -48,6 +57,8 @@ def lives(recorded: dict[str, Any], heartbeat: float) -> bool:
     """True if the very process that was recorded still runs; one of another machine is judged by its last sign of life."""
     if recorded.get("host") not in (None, socket.gethostname()):
         return time.time() - heartbeat < FOREIGN_SECONDS
+    if recorded.get("started") and all(seen := _seen(recorded["pid"])):  # pages ask this of many runs, again and again
+        return seen[1] == recorded["started"] and seen[0] not in "ZX"
     return find(recorded) is not None
 
 

@@ -34,4 +34,5 @@ def build_app(workspace: Workspace, tabs: tuple[ModuleType, ...] = TABS, page: C
                         module.build(workspace, blocks, tab)
             bin.build(workspace)
     blocks.queue(default_concurrency_limit=8, max_size=64)
+    blocks._queue.sleep_when_free = 0.02  # Gradio would look a thousand times a second whether there is something to do: 5 % of a core
     return blocks
