@@ -1,6 +1,6 @@
 """Is reading and checking data fast and light? Ours beside pyarrow, on data it makes, each figure in a process of its own.
 
-    python -m tests.bench.bench_data [--rows 1000000] [--quick] [--json]
+    python -m tests.bench data [--rows 1000000] [--quick] [--json]
 
 Rows of about 200 bytes: an id, a text, a label, a date, a number. ``--quick`` takes 100,000 rows. Peak memory is that of
 the process (ru_maxrss), so it counts the interpreter and the libraries too; "above import" is without them.
@@ -149,13 +149,13 @@ def _with_peak(function, *arguments) -> dict:
     return function(*arguments) | {"peak MB": peak()}
 
 
-def main() -> None:
+def main(argv: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--json", action="store_true")
-    options = parser.parse_args()
+    options = parser.parse_args(argv)
     rows, rounds = (100_000, 2) if options.quick else (options.rows, options.rounds)
     with tempfile.TemporaryDirectory() as folder:
         files, half = make(Path(folder), rows), Path(folder) / "half"

@@ -1,4 +1,4 @@
-"""What do many open pages cost? 20 pages that look at a run and 4 others, beside a training: ``python -m tests.bench.bench_load``.
+"""What do many open pages cost? 20 pages that look at a run and 4 others, beside a training: ``python -m tests.bench load``.
 
 The app and the worker are real processes; the pages are real HTTP clients, in a process of their own, that ask what a page
 on Watch asks, as often. Training speed is taken without them, with them asking a stand-in that answers from memory (what
@@ -123,13 +123,13 @@ def part_of(url: str) -> int:
     return next(part["id"] for part in httpx.get(url + "config").json()["components"] if "news" in (part["props"].get("server_fns") or ()))
 
 
-def main() -> None:
+def main(argv: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--pages", type=int, default=20)
     parser.add_argument("--minutes", type=float, default=5.0)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--json", action="store_true")
-    options = parser.parse_args()
+    options = parser.parse_args(argv)
     with tempfile.TemporaryDirectory() as folder:
         workspace = Workspace(Path(folder) / "workspace")
         for number in range(4):

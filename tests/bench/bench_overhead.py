@@ -1,4 +1,4 @@
-"""What does it cost that nothing is lost? The loop with curve, heartbeat and checkpoints against its steps alone: ``python -m tests.bench.bench_overhead``.
+"""What does it cost that nothing is lost? The loop with curve, heartbeat and checkpoints against its steps alone: ``python -m tests.bench overhead``.
 
 The same steps of the same run in one process, in turns (A B A B ...); checks of the validation part are left out of both. Two cases: a
 small GPT, whose steps are so short that telling of them weighs most, and MiniLM, whose checkpoints are large for its steps.
@@ -45,13 +45,13 @@ def without_checks(job, state, report, saver) -> None:
     state.check_due = False
 
 
-def main() -> None:
+def main(argv: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seconds", type=float, default=90.0, help="of one turn")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--quick", action="store_true", help="two short rounds, under two minutes")
     parser.add_argument("--json", action="store_true")
-    options = parser.parse_args()
+    options = parser.parse_args(argv)
     seconds, rounds = (10.0, 2) if options.quick else (options.seconds, options.rounds)
     loop.check = without_checks
     rows = []

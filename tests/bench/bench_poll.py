@@ -1,5 +1,6 @@
-"""Server time per poll of the live charts with 5 runs of 100,000 points: ``python -m tests.bench.bench_poll``. Goal: under 50 ms."""
+"""Server time per poll of the live charts with 5 runs of 100,000 points: ``python -m tests.bench poll``. Goal: under 50 ms."""
 
+import argparse
 import json
 import statistics
 import tempfile
@@ -23,7 +24,8 @@ def ask(workspace: Workspace, cursors: dict) -> tuple[float, int, bool]:
     return took, len(json.dumps(told)), told["more"]
 
 
-def main() -> None:
+def main(argv: list[str] | None = None) -> None:
+    argparse.ArgumentParser(description=__doc__).parse_args(argv)
     with tempfile.TemporaryDirectory() as folder:
         workspace, cursors = Workspace(Path(folder)), {}
         files = [make_run(workspace, f"run-{n}", step=1).path / "metrics.jsonl" for n in range(RUNS)]

@@ -1,4 +1,4 @@
-"""How near the truth is the preflight? ``python -m tests.bench.bench_preflight``: 20 runs measured before, then trained for real.
+"""How near the truth is the preflight? ``python -m tests.bench preflight``: 20 runs measured before, then trained for real.
 
 Time from "preparing" to "done" and the worker's peak of memory, predicted against actual; and whether a run that was to fit
 did not. ``--quick`` takes three of the runs; ``--out FILE`` keeps the rows as JSON as they come. Other work on the machine
@@ -123,12 +123,12 @@ def summary(rows: list[dict]) -> str:
     )
 
 
-def main() -> None:
+def main(argv: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
     parser.add_argument("--quick", action="store_true", help="three runs, one of each task")
     parser.add_argument("--runs", help="only these, by number: 0,4,7")
     parser.add_argument("--out", type=Path, help="keep the rows as JSON lines")
-    asked = parser.parse_args()
+    asked = parser.parse_args(argv)
     numbers = [int(one) for one in asked.runs.split(",")] if asked.runs else range(3 if asked.quick else len(RUNS))
     rows = []
     with tempfile.TemporaryDirectory() as folder:

@@ -1,8 +1,8 @@
 """Is what fm_gui trains any good? Real runs on the samples, each beside what it has to beat.
 
-    python -m tests.bench.bench_quality classification   MiniLM by fm_gui, by Hugging Face's Trainer, and TF-IDF, 3 seeds
-    python -m tests.bench.bench_quality generation       a GPT from scratch for --minutes beside an interpolated trigram
-    python -m tests.bench.bench_quality pretraining      BERT pretrained here and then fine-tuned, beside random weights
+    python -m tests.bench quality classification   MiniLM by fm_gui, by Hugging Face's Trainer, and TF-IDF, 3 seeds
+    python -m tests.bench quality generation       a GPT from scratch for --minutes beside an interpolated trigram
+    python -m tests.bench quality pretraining      BERT pretrained here and then fine-tuned, beside random weights
 
 Everything happens in a temporary workspace; nothing is downloaded. ``--json`` prints one object in place of the table.
 """
@@ -106,7 +106,7 @@ def pretraining(workspace: Workspace, options) -> list[dict]:
     return rows
 
 
-def main() -> None:
+def main(argv: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("what", choices=("classification", "generation", "pretraining"))
     parser.add_argument("--minutes", type=float, default=5.0, help="of (pre)training")
@@ -115,7 +115,7 @@ def main() -> None:
     parser.add_argument("--size", default="")
     parser.add_argument("--architecture", default="")
     parser.add_argument("--json", action="store_true")
-    options = parser.parse_args()
+    options = parser.parse_args(argv)
     with tempfile.TemporaryDirectory() as folder:
         rows = globals()[options.what](Workspace(folder), options)
     if options.json:
