@@ -13,7 +13,7 @@ FILES = [ROOT / "app.py", *sorted((ROOT / "fm_gui").rglob("*.py"))]
 FILES = [file for file in FILES if "templates" not in file.parts]  # those run without fm_gui, in an exported model
 
 # who may import whom, from the top down; a part not named in a row may not be imported by it
-LIGHT = {"config", "errors", "files", "runs", "queue", "schedule", "text", "times", "workspace", "layout", "processes", "launch", "machine", "memory", "access", "demo", ""}
+LIGHT = {"config", "errors", "files", "runs", "queue", "schedule", "text", "times", "workspace", "layout", "processes", "launch", "machine", "memory", "access", "demo", "flops", ""}
 ENGINE = {"predict", "evaluate", "labelling", "baselines", "export", "card", "plan", "preflight", "preflight_advice", "preflight_words", "scores", "changes", "silence", "tasks", "models", "data"}
 ALLOWED = {
     "app": LIGHT | {"ui"},
@@ -28,7 +28,7 @@ ALLOWED = {
     "data": LIGHT | {"data"},
     "upkeep": LIGHT | {"data", "upkeep"},
     "moving": LIGHT | {"moving"},
-    **dict.fromkeys(("runs", "queue", "schedule", "workspace", "layout", "processes", "launch", "machine", "memory", "access", "demo", "config", "files", "errors", "text", "times", ""), LIGHT),
+    **dict.fromkeys(("runs", "queue", "schedule", "workspace", "layout", "processes", "launch", "machine", "memory", "access", "demo", "flops", "config", "files", "errors", "text", "times", ""), LIGHT),
 }
 
 HEAVY = {"torch", "transformers", "datasets", "sklearn", "pandas", "pyarrow", "accelerate", "tokenizers", "safetensors", "huggingface_hub", "scipy"}
