@@ -23,8 +23,9 @@ def first_fit(job) -> float:
         return time.perf_counter() - begin, len(rows)
 
     once, _ = fitted(FEW_ROWS // 2)  # pays for loading what it uses: that does not grow with the rows
-    seconds, rows = fitted(6 * FEW_ROWS)
-    return once + seconds * min(len(part), MOST_ROWS) / rows
+    (some, few), (more, many) = fitted(4 * FEW_ROWS), fitted(12 * FEW_ROWS)
+    each = max(0.0, more - some) / (many - few) if many > few else 0.0
+    return once + more + each * (min(len(part), MOST_ROWS) - many)
 
 
 def check(job, items: int) -> float:
