@@ -72,11 +72,13 @@
     const bar = make("progress", "fm-bar", "", { max: "100", "aria-label": word("strip.label") }), about = make("p", "fm-state-about"), times = make("p", "fm-state-times");
     const beat = make("span", "fm-beat"), clock = make("span"), lost = make("span", "fm-lost-note", word("page.lost"), { role: "status" });
     const phases = make("ol", "fm-phases"), result = make("p", "fm-result", "", { id: "watch-result" }), sure = make("p", "fm-muted fm-sure");
+    const use = make("p", "fm-muted fm-use"), used = make("span", "", "", { id: "watch-use" });
+    use.append(used, make("fm-term", "", "", { key: "mfu" }));
     const room = make("p", "fm-trouble", "", { role: "status" }), silent = window.fm.watch.silent((what) => press(what));
     const fault = make("section", "fm-fault", "", { role: "alert" }), actions = make("div", "fm-actions"), safe = make("p", "fm-muted fm-safe", say("safe"));
     line.append(dot, name, state, share, facts);
     times.append(clock, beat, lost);
-    card.append(line, phases, bar, times, about, result, sure, safe, room, silent.root, fault, actions);
+    card.append(line, phases, bar, times, about, result, sure, use, safe, room, silent.root, fault, actions);
     const gone = make("p", "fm-empty"), dialog = discardDialog();
     at.append(gone, card, dialog);
     card.hidden = gone.hidden = true;
@@ -131,6 +133,7 @@
       if (phases.children.length !== told.phases.length) phases.replaceChildren(...told.phases.map(() => make("li")));
       told.phases.forEach(({ word: text, place }, index) => { put(phases.children[index], text); phases.children[index].dataset.place = place; });
       put(result, told.result[0] ?? ""); put(sure, told.result[1] ?? "");
+      use.hidden = !told.use; put(used, told.use);
       safe.hidden = !told.safe;
       room.hidden = !told.room; put(room, told.room);
       silent.show(told.id, told.stuck);

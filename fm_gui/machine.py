@@ -11,16 +11,20 @@ import shutil
 import socket
 import subprocess
 import sys
+import time
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from fm_gui.errors import UserError
 from fm_gui.files import read_json, write_json
 from fm_gui.memory import memory as memory
 from fm_gui.processes import boot
 from fm_gui.text import say
+
+if TYPE_CHECKING:
+    import torch
 
 Words = tuple[str, dict[str, Any]]  # a key of the table of words and its values
 
@@ -167,6 +171,48 @@ def pick(setting: str) -> str:
     if any(name not in usable for name in wanted):
         raise UserError("device", name=setting, known=", ".join(usable))
     return wanted[0]
+
+
+def peak_flops(cache: Path, device: "torch.device", precision: str) -> float:
+    """FLOP/s of large matrix products on ``device`` in "fp32" or "bf16", which nothing here outruns: measured once, in less than half a second.
+
+    Kept in the folder ``cache`` for this machine, its number of threads and this version of torch.
+    """
+    import torch
+    from filelock import FileLock
+
+    path = cache / f"peak-{socket.gethostname()}.json"
+    title = torch.cuda.get_device_name(device) if device.type == "cuda" else f"{cpu_name()}, {torch.get_num_threads()}"
+    key = f"{device.type}: {title}: {precision}: {torch.__version__}"
+    with FileLock(cache / ".peak.lock"):
+        known = read_json(path) if path.exists() else {}
+        if key not in known:
+            known[key] = _time_products(device, torch.bfloat16 if precision == "bf16" else torch.float32)
+            write_json(path, known)
+        return known[key]
+
+
+def _time_products(device: "torch.device", dtype: "torch.dtype", seconds: float = 0.25) -> float:
+    """FLOP/s of the best of several products of matrices as large as can be multiplied a few times in so many ``seconds``."""
+    import torch
+
+    def product(size: int) -> float:
+        one = torch.rand(size, size, device=device).to(dtype)
+        out = one @ one  # the first call pays for setting up
+        begin = time.perf_counter()
+        torch.mm(one, one, out=out)
+        out[0, 0].item()  # waits for the device
+        best = time.perf_counter() - begin
+        while time.perf_counter() - begin < (seconds if size > 512 else 0.01):
+            started = time.perf_counter()
+            torch.mm(one, one, out=out)
+            out[0, 0].item()
+            best = min(best, time.perf_counter() - started)
+        return 2 * size**3 / best
+
+    rate = product(512)
+    largest = max((size for size in (1024, 2048, 4096, 8192) if 2 * size**3 / rate < seconds / 4), default=512)
+    return max(rate, product(largest))
 
 
 def cores() -> int:

@@ -53,6 +53,7 @@ class Status(BaseModel):
     needs_room: int = 0  # bytes of disk still missing while the worker waits for room
     before: State | None = None  # of an interrupted run: what it was doing
     early_stopped: bool = False
+    use: dict[str, float] = {}  # where the machine's arithmetic goes while training (train/clock.py), as shares
     error: dict[str, Any] | None = None  # UserError.to_dict()
 
     @property

@@ -110,6 +110,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "term.perplexity": ("Between how many words the model hesitates, on average, for the next one; lower is better. 1 would mean it always knows.", "模型猜下一个词时平均在多少个词之间犹豫，越低越好。1 表示每次都知道。"),
     "term.bits_per_byte": ("How many bits the model needs for one byte of text; lower is better. It can be compared between models with different vocabularies.", "模型表示一个字节的文本需要多少比特，越低越好。词表不同的模型之间也能比较。"),
     "term.masked_accuracy": ("How often the model guesses a hidden word right. It rises slowly, since many words fit a gap.", "模型猜对被遮住的词的比例。它上升得慢，因为一个空往往能填很多词。"),
+    "term.mfu": ("The limit is how fast this machine multiplies large matrices, which was measured here; no training reaches it. The field calls the share MFU (model FLOPs utilisation): half is good.", "极限是这台机器做大矩阵乘法的速度（在本机实测），任何训练都达不到。业内称这个比例为 MFU（模型算力利用率），达到一半就不错。"),
     "term.step": ("One step shows the model a batch of rows and moves it a little. A run is many thousand such steps.", "一步就是给模型看一批数据，并把它改动一点。一次训练由成千上万步组成。"),
     "term.baseline": ("A simple method that needs no model, such as always guessing the commonest label. A model is worth its time only if it beats it.", "不需要模型的简单方法，例如总是猜最常见的类别。模型要胜过它才值得训练。"),
 }

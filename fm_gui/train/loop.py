@@ -5,7 +5,6 @@ by their number of items, so micro-batch size and number of processes change not
 (order, masks, dropout) comes from the run's seed and the step's number, so a resumed run repeats the unbroken one.
 """
 
-import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
@@ -24,6 +23,7 @@ from fm_gui.train.backoff import Diverged
 from fm_gui.train.check import CHECK_ITEMS as CHECK_ITEMS
 from fm_gui.train.check import check
 from fm_gui.train.checkpoint import LoopState
+from fm_gui.train.clock import Clock, flops_of
 from fm_gui.train.measure import micro_tokens
 from fm_gui.train.optim import clip_and_scale, rate, set_rate
 from fm_gui.train.ranks import Ranks
@@ -51,6 +51,7 @@ class Job:
     shell: Shell | None = None  # of a sharded model: through it alone may the model be used
     micro_tokens: int = 0  # tokens in memory at once; 0: as many as suit the device
     micro_rows: int = 0  # rows in memory at once, if memory allows fewer than the settings; 0: as set
+    peak: float = 0.0  # FLOP/s that the machine reaches at most; 0: not known, so how far it is used is not told
 
     def on_model(self, work: Callable[[torch.nn.Module], Any]) -> Any:
         """``work(model)``, with all that it needs of a sharded model at hand."""
@@ -152,7 +153,7 @@ class _Loop:
     def begin(self) -> None:
         """Make ready to go on from where the state is."""
         spikes = backoff.Spikes
-        self.clock = _Clock(self.state.seconds)
+        self.clock = Clock(self.state.seconds, flops_of(self.job), self.job.peak)
         self.spikes = spikes(self.job.ranks.share(lambda: self.report.losses(spikes.LONG + spikes.SHORT)))
         self.steps = steps_from(self.job, self.state.step)
 
@@ -169,7 +170,7 @@ class _Loop:
                 if state.check_due:
                     check(self.job, state, report, saver)
                     report.update(step=state.step, steps=state.steps, best_step=state.best_step, score=state.best)
-                    self.clock.skip()
+                    self.clock.lap("checks")
                 if state.finished or state.step >= state.steps:
                     return
                 order = self.order()
@@ -192,12 +193,14 @@ class _Loop:
         self.state.seconds = self.clock.total()
         if not self.saver.checkpoint(self.state):
             raise Diverged("diverged")
-        self.clock.skip()
+        self.clock.lap("saving")
 
     def step(self) -> None:
         """One step, or, if memory runs out, a change that makes the next try smaller."""
         job, state = self.job, self.state
         step = self.next_step()
+        # on a GPU the device may still be at work while its driver waits for the next batch
+        self.clock.lap("steps" if job.device.type == "cuda" else "waiting")
         set_rate(job.optimizers, state.rate_scale * rate(state.step, state.steps, job.config.train))
         summed = self.attempt(partial(gradients, job, step))
         if job.ranks.any(summed is None):
@@ -268,20 +271,22 @@ class _Loop:
             self.spikes.losses.clear()
 
 
-def _tell(job: Job, state: LoopState, step: Step, loss, norm, items: int, clock: "_Clock", report: Report) -> tuple[float | None, float | None]:
+def _tell(job: Job, state: LoopState, step: Step, loss, norm, items: int, clock: Clock, report: Report) -> tuple[float | None, float | None]:
     """One point of the curves: (loss, norm) as numbers. On a GPU only every tenth, as reading a number waits for the device: (None, None)."""
+    clock.count(step, items)
     if job.device.type == "cuda" and state.step % 10 and state.step != state.steps:
         return None, None
     loss, norm = loss.item(), norm.item()
-    tokens = sum(int(batch["input_ids"].numel()) for batch in step.micro)
-    speed = clock.speed(state.step)
+    clock.lap("steps")
+    done = clock.speed()
+    used = {"mfu": round(clock.used(done, done.seconds), 4)} if job.peak else {}
     report.point(**{
         "step": state.step, "epoch": round(step.epoch, 4), "seconds": round(state.seconds, 3), "train/loss": loss,
         "learning_rate": job.optimizers[0].param_groups[0]["lr"],
-        "grad_norm": norm, "tokens_per_second": round(tokens * speed, 1), "examples_per_second": round(items * speed, 2),
-        "memory_mb": memory_mb(job.device),
+        "grad_norm": norm, "tokens_per_second": round(done.tokens / done.seconds, 1), "examples_per_second": round(done.items / done.seconds, 2),
+        "memory_mb": memory_mb(job.device), **used,
     })  # fmt: skip
-    report.step(step=state.step, steps=state.steps, epoch=step.epoch, seconds=state.seconds, eta=clock.left(state))
+    report.step(step=state.step, steps=state.steps, epoch=step.epoch, seconds=state.seconds, eta=clock.left(state), use=clock.use())
     return loss, norm
 
 
@@ -290,29 +295,3 @@ def memory_mb(device: torch.device) -> int:
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device) // 2**20
     return psutil.Process().memory_info().rss // 2**20
-
-
-class _Clock:
-    """Seconds of training over all sessions, and the present speed."""
-
-    def __init__(self, before: float):
-        self.before, self.begin = before, time.monotonic()
-        self.last, self.pace = self.begin, None
-
-    def total(self) -> float:
-        return self.before + time.monotonic() - self.begin
-
-    def skip(self) -> None:
-        """What passed since the last step was not a step (a check, a save)."""
-        self.last = time.monotonic()
-
-    def speed(self, step: int) -> float:
-        """Steps per second, smoothed over about ten steps."""
-        now = time.monotonic()
-        took, self.last = max(now - self.last, 1e-6), now
-        self.pace = took if self.pace is None else 0.9 * self.pace + 0.1 * took
-        return 1 / self.pace
-
-    def left(self, state: LoopState) -> float:
-        """Seconds to go at the run's pace so far, checks included."""
-        return (state.steps - state.step) * state.seconds / max(1, state.step)

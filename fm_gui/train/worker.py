@@ -208,6 +208,7 @@ def give_back(device_name: str) -> None:
 
 def learn(run: Run, job, report):
     """Train to the end, from the checkpoint if there is one; returns the state. Raises Stopped, or what went wrong, after keeping the result."""
+    from fm_gui import machine
     from fm_gui.train import loop
     from fm_gui.train.checkpoint import LoopState, load_newest
     from fm_gui.train.measure import compile_model
@@ -226,6 +227,7 @@ def learn(run: Run, job, report):
     if plan["compile"] and job.shell is None:
         compile_model(job.model)
     report.rewind(state.step, state.check_due)
+    job.peak = job.ranks.world * job.ranks.share(lambda: machine.peak_flops(Path(run.workspace_root) / "cache", job.device, job.precision))
     report.phase("training", step=state.step, steps=state.steps, error=None)
     try:
         loop.train(job, state, report, plan["eval_every"])

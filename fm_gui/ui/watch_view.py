@@ -45,6 +45,7 @@ def state(workspace: Workspace, lang: str, run_id: str) -> JSON:
         "room": say("watch.needs-room", lang, size=size(status.needs_room), folder=run.path) if status.needs_room else "",
         "stuck": stuck(run, status, lang),
         "result": result(run, status, lang),
+        "use": use(status, lang),
         "error": error(run, status, lang),
         "can": can(run, status, place.place if place else 0),
     }
@@ -144,6 +145,21 @@ def result(run: Run, status: Status, lang: str) -> list[str]:
 def _evaluation(path: str, written: int) -> JSON:
     """evaluation.json, read again only when it was written again."""
     return read_json(Path(path))
+
+
+def use(status: Status, lang: str) -> str:
+    """How far the training uses (or used) the machine, and where the rest goes, largest first; empty before that is known."""
+    if "used" not in status.use:
+        return ""
+    lost = {name: share for name, share in status.use.items() if name != "used"}
+    lost["other"] = 1.0 - sum(status.use.values())
+    told = [say("use.part", lang, what=say(f"use.{name}", lang), share=_percent(share)) for name, share in sorted(lost.items(), key=lambda one: -one[1]) if share >= 0.005]
+    key = "use.now" if status.state == "training" else "use.was"
+    return say(key, lang, used=_percent(status.use["used"]), rest=say("use.and", lang).join(told))
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.0f} %"
 
 
 def error(run: Run, status: Status, lang: str) -> JSON | None:

@@ -47,5 +47,5 @@ def toy_job(workspace, task_name: str, name: str = "", **settings):
 
 def curve(run) -> list[tuple]:
     """What must be equal between two runs: everything in metrics.jsonl but clocks and memory."""
-    timed = ("seconds", "tokens_per_second", "examples_per_second", "memory_mb")
+    timed = ("seconds", "tokens_per_second", "examples_per_second", "memory_mb", "mfu")
     return [tuple(sorted((k, v) for k, v in point.items() if k not in timed)) for point in run.metrics()[0]]
