@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Literal
 
 from fm_gui.errors import UserError
 from fm_gui.models import settle
+from fm_gui.models.word_ids import words_of
 
 if TYPE_CHECKING:
     from fm_gui.workspace import Workspace
@@ -231,20 +232,38 @@ def _wrap(backend, kind: Kind):
 
 
 def ids_of(tokenizer, texts: list[str], *, special: bool = True) -> list[list[int]]:
-    """The token ids of each text, whole: what ``tokenizer(texts)`` gives, without the rest that it makes of them, in half the time."""
-    return [encoding.ids for encoding in _encodings(tokenizer, texts, special, 0)]
+    """The token ids of each text, whole: what ``tokenizer(texts)`` gives, without the rest that it makes of them, in a fraction of the time."""
+    words = words_of(tokenizer)
+    known = [words.ids(text) for text in texts] if words is not None else [None] * len(texts)
+    others = iter(_encodings(tokenizer, [text for text, ids in zip(texts, known) if ids is None], special, 0))
+    before, after = (words.before, words.after) if words is not None and special else ([], [])
+    return [next(others).ids if ids is None else [*before, *ids, *after] if special else ids for ids in known]
 
 
 def ids_within(tokenizer, texts: list[str], limit: int) -> tuple[list[list[int]], list[bool]]:
     """(the ids of each text cut to ``limit``, special tokens included; whether it was cut): each text is read once."""
+    words, right = words_of(tokenizer), tokenizer.truncation_side == "right"
+    known = [words.ids(text) for text in texts] if words is not None else [None] * len(texts)
     # one token over the limit is enough to know that a text is cut
-    encodings = _encodings(tokenizer, texts, True, limit + 1)
-    cut = [len(encoding) > limit for encoding in encodings]
-    return [_one_less(encoding, tokenizer.truncation_side) if c else encoding.ids for encoding, c in zip(encodings, cut)], cut
+    others = iter(_encodings(tokenizer, [text for text, ids in zip(texts, known) if ids is None], True, limit + 1))
+    found, cut = [], []
+    for ids in known:
+        if ids is None:
+            encoding = next(others)
+            cut.append(len(encoding) > limit)
+            found.append(_one_less(encoding, right) if cut[-1] else encoding.ids)
+        else:
+            room = max(0, limit - len(words.before) - len(words.after))
+            cut.append(len(ids) > room)
+            kept = ids[:room] if right else ids[len(ids) - room :]
+            found.append([*words.before, *(kept if cut[-1] else ids), *words.after])
+    return found, cut
 
 
 def _encodings(tokenizer, texts: list[str], special: bool, limit: int) -> list:
     """The Rust library's own answers, made on all cores; ``limit`` 0 cuts nothing."""
+    if not texts:
+        return []
     backend = tokenizer.backend_tokenizer
     backend.no_padding()
     backend.encode_special_tokens = tokenizer.split_special_tokens
@@ -258,10 +277,10 @@ def _encodings(tokenizer, texts: list[str], special: bool, limit: int) -> list:
         backend.no_truncation()
 
 
-def _one_less(encoding, side: str) -> list[int]:
+def _one_less(encoding, right: bool) -> list[int]:
     """The ids without the one of the text at its cut end; those that were put around the text stay."""
     of_text = [i for i, added in enumerate(encoding.special_tokens_mask) if not added]
-    gone = of_text[-1 if side == "right" else 0]
+    gone = of_text[-1 if right else 0]
     return encoding.ids[:gone] + encoding.ids[gone + 1 :]
 
 

@@ -11,8 +11,9 @@ from fm_gui.data import prepare as prepare_module
 from fm_gui.data.batching import ahead
 from fm_gui.data.dataset import Dataset
 from fm_gui.data.prepare import PARTS, prepare
-from fm_gui.models import hub
+from fm_gui.models import hub, word_ids
 from fm_gui.models.tokenizers import ids_of, ids_within
+from fm_gui.models.word_ids import words_of
 from fm_gui.tasks import get_task
 from tests.models.small_models import CHINESE, ENGLISH, bpe, wordpiece
 from tests.train.jobs import toy_config
@@ -48,6 +49,31 @@ def test_ids_are_those_of_the_tokenizer_itself(workspace):
             ids, cut = ids_within(tokenizer, TEXTS, limit)
             assert ids == tokenizer(TEXTS, truncation=True, max_length=limit)["input_ids"], (name, limit)
             assert cut == [len(whole) > limit for whole in tokenizer(TEXTS, verbose=False)["input_ids"]], (name, limit)
+
+
+def test_words_looked_up_give_the_tokenizers_ids_for_any_ascii(workspace):
+    """Blanks, control characters, signs and words in any order; special tokens typed by hand; twice, as the second time all words are known."""
+    dice = random.Random(3)
+    pieces = [*"aZ09 '.,!-_[](){}\t\n\r\x0b\x0c\x1c\x1f\x00\x7f~`", "  ", "\n\n", "'s", "'ll", "'RE", "it's", "Hello", " world", "12ab", "x" * 150, "...", "[MASK]", "[mask]", "<|endoftext|>", "##ing"]
+    texts = ["".join(dice.choices(pieces, k=dice.randrange(40))) for _ in range(800)]
+    for name, tokenizer in tokenizers(workspace).items():
+        assert words_of(tokenizer) is not None, name
+        for _ in range(2):
+            for special in (True, False):
+                assert ids_of(tokenizer, texts, special=special) == tokenizer(texts, add_special_tokens=special, verbose=False)["input_ids"], name
+            assert ids_within(tokenizer, texts, 11)[0] == tokenizer(texts, truncation=True, max_length=11)["input_ids"], name
+        assert words_of(tokenizer).keys()
+
+
+def test_the_table_of_words_stays_small_and_follows_the_tokenizer(monkeypatch):
+    import copy
+
+    tokenizer = copy.deepcopy(bpe())
+    monkeypatch.setattr(word_ids, "MOST_WORDS", 50)
+    ids_of(tokenizer, [f"word{n}" for n in range(500)] + ["y" * 200])
+    assert 0 < len(words_of(tokenizer)) <= 50 and "y" * 200 not in words_of(tokenizer)
+    tokenizer.add_tokens(["word7"])
+    assert ids_of(tokenizer, ["a word7 b"]) == tokenizer(["a word7 b"])["input_ids"]
 
 
 @pytest.mark.parametrize("task_name", ["text-classification", "masked-lm", "causal-lm"])
