@@ -25,7 +25,7 @@ ROLLBACKS = 2  # how often a run goes back to a checkpoint with half the rate be
 RESTARTS = 2  # how often a process whose device is out of order starts again
 CHECK_TOKENS = 2048  # tokens in memory at once while scoring, about what the tasks take by themselves
 
-_MEMORY = ("out of memory", "can't allocate memory", "cannot allocate memory", "bad_alloc", "cublas_status_alloc_failed", "could not create a memory")
+_MEMORY = ("out of memory", "can't allocate memory", "cannot allocate memory", "bad_alloc", "cublas_status_alloc_failed", "could not create a memory", "could not create a primitive")  # the last two: oneDNN
 _DEVICE = ("cuda error", "cudnn error", "cublas error", "cublas_status", "nccl error", "device-side assert")
 
 

@@ -44,7 +44,11 @@ def assert_alike(run: Run, other: Run) -> None:
 
 
 def at_step(run: Run, step: int) -> None:
-    wait_for(lambda: run.status().step >= step or run.status().state not in Run.ACTIVE)
+    def reached() -> bool:
+        now = run.status()  # one that goes on knows the steps that it had taken before it takes any
+        return now.state not in Run.ACTIVE or (now.state == "training" and now.step >= step)
+
+    wait_for(reached)
     assert run.status().state == "training", run.log_tail()
 
 

@@ -212,6 +212,7 @@ def test_what_memory_and_devices_say_is_understood():
         torch.empty(huge, dtype=torch.uint8)
     assert backoff.is_out_of_memory(real.value) and not backoff.is_poisoned(real.value)
     assert backoff.is_out_of_memory(MemoryError()) and backoff.is_out_of_memory(torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB"))
+    assert backoff.is_out_of_memory(RuntimeError("could not create a primitive"))  # what oneDNN says where the system refuses memory
     assert backoff.is_poisoned(torch.AcceleratorError("CUDA error: an illegal memory access was encountered"))
     assert backoff.is_poisoned(RuntimeError("cuDNN error: CUDNN_STATUS_EXECUTION_FAILED"))
     assert not backoff.is_poisoned(RuntimeError("mat1 and mat2 shapes cannot be multiplied")) and not backoff.is_out_of_memory(RuntimeError("shape"))
