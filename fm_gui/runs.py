@@ -108,7 +108,7 @@ class Run:
     def _told(self) -> Status:
         """status.json as it stands; a run made but not started within a while is as good as stopped, one with a broken file too."""
         try:
-            return Status(**kept_json(f"{self._folder}/status.json"))
+            return _stood(path := f"{self._folder}/status.json", stamp_of(path)).model_copy()
         except FileNotFoundError:
             return Status(state="queued" if 0 <= time.time() - self.config.created < LAUNCH_SECONDS else "stopped")
         except (ValueError, TypeError):  # a disk that lost half of it: all that counts stands in the checkpoint
@@ -336,6 +336,12 @@ def worker_command(run: Run) -> list[str]:
     if count == 1:
         return [sys.executable, *worker]
     return [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(count), "--max-restarts", "0", *worker]
+
+
+@lru_cache(maxsize=4096)
+def _stood(path: str, written: tuple[int, ...]) -> Status:
+    """status.json as it stood when it was written; not to be changed."""
+    return Status(**read_json(Path(path)))
 
 
 @lru_cache(maxsize=1024)

@@ -17,13 +17,14 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import count
 from pathlib import Path
 
 from fm_gui import layout
 from fm_gui.config import DatasetSpec, RunConfig
 from fm_gui.errors import UserError
-from fm_gui.files import as_name, check_name, disk_guard, read_json, write_json
+from fm_gui.files import as_name, check_name, disk_guard, read_json, stamp_of, write_json
 from fm_gui.runs import Run
 
 PARTS = ("datasets", "runs", "cache", "locks", "bin")
@@ -163,8 +164,11 @@ class Workspace:
 
     def runs(self) -> list[Run]:
         """All runs, newest first; those that cannot be read are left to `fm-gui workspace check`."""
-        runs = [Run(file.parent) for file in self.root.glob("runs/*/config.json")]
-        return sorted(filter(_readable, runs), key=lambda run: -run.config.created)
+        if not (folder := self.root / "runs").is_dir():  # of a workspace that may only be looked at
+            return []
+        with os.scandir(folder) as entries:
+            found = [(created, entry.path) for entry in entries if (created := _created(entry.path)) is not None]
+        return [Run(path) for _, path in sorted(found, key=lambda one: -one[0])]
 
     def delete_run(self, run_id: str) -> None:
         """Move a run to the bin. Raises UserError while it is active or another unfinished run builds on it."""
@@ -239,9 +243,19 @@ def read_spec(folder: Path) -> DatasetSpec | None:
         return None
 
 
-def _readable(run: Run) -> bool:
-    """False for a run that another process deletes while all are listed, and for one whose config.json is broken or not ours to read."""
+def _created(folder: str) -> float | None:
+    """When the run in ``folder`` was made; None if another process deletes it while all are listed, or its config.json is broken or not ours to read.
+
+    Pages and waiting workers list all runs again and again: of one that has not changed nothing is read.
+    """
     try:
-        return bool(run.config.id)
-    except (FileNotFoundError, PermissionError, ValueError, TypeError):
-        return False
+        stamp = stamp_of(f"{folder}/config.json")
+        return _made(folder, stamp) if stamp else None
+    except (FileNotFoundError, NotADirectoryError, PermissionError, ValueError, TypeError):
+        return None
+
+
+@lru_cache(maxsize=65_536)
+def _made(folder: str, written: tuple[int, ...]) -> float | None:
+    config = Run(folder).config
+    return config.created if config.id else None

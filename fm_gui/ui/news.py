@@ -4,12 +4,14 @@ The browser gathers the questions of its parts (``fm.ask`` in assets/app.js). Th
 """
 
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 import gradio as gr
 import orjson
 from starlette.responses import Response
 
+from fm_gui.runs import Run
 from fm_gui.ui import bin, charts, live, watch_queue, watch_view
 from fm_gui.ui.bind import language
 from fm_gui.workspace import Workspace
@@ -28,12 +30,31 @@ QUESTIONS: dict[str, Callable[[Workspace, str, dict], Any]] = {
 }
 
 
+class Glance:
+    """The workspace as one request sees it: however many questions look at all runs, each is looked at once."""
+
+    def __init__(self, workspace: Workspace):
+        self._workspace, self._runs = workspace, None
+
+    def __getattr__(self, name: str):
+        return getattr(self._workspace, name)
+
+    def runs(self) -> list[Run]:
+        """As Workspace.runs; a run's status is what it was when it was first asked for."""
+        if self._runs is None:
+            self._runs = self._workspace.runs()
+            for run in self._runs:
+                run.status = cache(run.status)
+        return self._runs
+
+
 def build(workspace: Workspace) -> None:
     """The part of the page, not seen, through which the others ask."""
 
     def news(data: dict, request: gr.Request) -> Response:
         lang = language(request)
-        told = [QUESTIONS[name](workspace, lang, asked) for name, asked in data["asks"][:MOST]]
+        glance = Glance(workspace)
+        told = [QUESTIONS[name](glance, lang, asked) for name, asked in data["asks"][:MOST]]
         return Response(orjson.dumps(told), media_type="application/json")  # as it is: FastAPI would look at each value again
 
     gr.HTML(value={}, html_template="", js_on_load="fm.news(server);", server_functions=[news], elem_id="fm-news", apply_default_css=False)

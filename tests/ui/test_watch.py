@@ -11,6 +11,7 @@ import pytest
 
 from fm_gui.errors import UserError
 from fm_gui.files import read_json, write_json
+from fm_gui.runs import Run
 from fm_gui.ui import bin as trash
 from fm_gui.ui import live, news, watch, watch_queue, watch_resume, watch_view
 from tests.ui.runs_for_tests import append_event, make_run
@@ -277,3 +278,18 @@ def test_the_bin_lists_restores_and_empties(workspace):
         trash.restore(workspace, "en", "../runs/old")
     assert trash.empty(workspace, "zh", "")["text"] == "回收站已清空。"
     assert trash.contents(workspace, "en", whole=True)["rows"] == [] and workspace.run("old")
+
+
+def test_of_many_runs_each_is_looked_at_once_a_request(workspace, monkeypatch):
+    for number in range(3):
+        make_run(workspace, f"run-{number}", "done", step=1)
+    asked = []
+    told = Run._told
+    monkeypatch.setattr(Run, "_told", lambda run: asked.append(run.id) or told(run))
+    glance = news.Glance(workspace)
+    for name in ("running_now", "all_runs", "waiting_line"):
+        news.QUESTIONS[name](glance, "en", {})
+    assert sorted(asked) == ["run-0", "run-1", "run-2"]
+    write_json(workspace.run("run-1").path / "status.json", {"state": "stopped"})
+    rows = news.QUESTIONS["all_runs"](news.Glance(workspace), "en", {})["rows"]
+    assert {row["id"]: row["state"] for row in rows}["run-1"] == "stopped"
