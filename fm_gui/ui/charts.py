@@ -104,8 +104,7 @@ def panels(keys: list[str], metrics: list[str], lang: str) -> list[JSON]:
         term = name if f"term.{name}" in table() else "validation"
         drawn.append({"id": name, "title": title, "term": term, "share": name in SHARES, "curves": [curve(f"validation/{name}", "chart.validation")]})
     speed = next((key for key in _SPEEDS if key in keys), "")
-    for key, term in (("learning_rate", "learning_rate"), ("grad_norm", "grad_norm"), (speed, ""), ("mfu", "mfu"), ("memory_mb", "")):
+    for key, term in (("learning_rate", "learning_rate"), ("grad_norm", "grad_norm"), (speed, ""), ("memory_mb", "")):
         if key in keys:
-            title = say(f"chart.{key}", lang)
-            drawn.append({"id": key, "title": title, "term": term, "share": key == "mfu", "curves": [curve(key, f"chart.{key}")]})
+            drawn.append({"id": key, "title": say(f"chart.{key}", lang), "term": term, "curves": [curve(key, f"chart.{key}")]})
     return [panel for panel in drawn if panel["curves"]]

@@ -159,7 +159,7 @@ def use(status: Status, lang: str) -> str:
 
 
 def _percent(share: float) -> str:
-    return f"{100 * share:.0f} %"
+    return f"{100 * share:.0f}\N{NO-BREAK SPACE}%"
 
 
 def error(run: Run, status: Status, lang: str) -> JSON | None:

@@ -22,7 +22,7 @@ def fm_app(served):  # noqa: F811
 
 @pytest.fixture
 def poet(fm_app):
-    run = make_run(fm_app.workspace, "poet", task="causal-lm", step=300, best_step=280, score=2.1)
+    run = make_run(fm_app.workspace, "poet", task="causal-lm", step=300, best_step=280, score=2.1, use={"used": 0.61, "checks": 0.08})
     for step in (100, 200, 300):
         append_event(run, kind="sample", step=step, prompt="Once", text=f"Once <img src=x onerror=alert(1)> {step}")
     return run
@@ -39,6 +39,7 @@ def test_zoom_and_hidden_lines_outlive_new_points(person: Person, fm_app, poet):
     open_watch(person, fm_app)
     page.evaluate("""() => { const plot = document.querySelector('.fm-chart-large .fm-plot');
         Plotly.relayout(plot, {'xaxis.range': [50, 150]}); }""")
+    page.locator("#watch-use", has_text="used at 61").wait_for()
     page.locator(".fm-chart-large .legendtoggle").first.click()
     page.wait_for_timeout(800)  # plotly waits for a double click
     before = page.evaluate(ZOOM)

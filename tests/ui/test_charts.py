@@ -110,7 +110,6 @@ def test_panels_follow_the_task_and_unknown_runs_are_left_out(workspace):
         "learning_rate",
         "grad_norm",
         "examples_per_second",
-        "mfu",
         "memory_mb",
     ]
     assert told["panels"][0]["title"] == "损失" and [curve["strong"] for curve in told["panels"][0]["curves"]] == [False, True]
