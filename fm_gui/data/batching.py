@@ -7,6 +7,7 @@ from typing import TypeVar
 import numpy as np
 
 Item = TypeVar("Item")
+EACH = 32  # a micro-batch costs about this part of the token budget beside its tokens: calls of kernels, and kernels that it does not fill
 
 
 def generator(*key: int) -> np.random.Generator:
@@ -33,21 +34,33 @@ def steps(seed: int, rows: int, batch_size: int, at: int) -> Iterator[tuple[int,
 def micro_batches(rows: np.ndarray, lengths: np.ndarray, micro_tokens: int, micro_rows: int = 0, pieces: int = 1) -> list[np.ndarray]:
     """The rows of one step cut into micro-batches of like lengths.
 
-    At most ``micro_rows`` rows each; if that is 0, as many as keep rows x longest within ``micro_tokens``. Smaller where
-    that gives each of ``pieces`` processes one.
+    At most ``micro_rows`` rows each; if that is 0, as many as keep rows x longest within ``micro_tokens``, and fewer where that
+    saves more padding than another micro-batch costs. Smaller where that gives each of ``pieces`` processes one.
     """
+    each = micro_tokens // EACH
     rows = rows[np.argsort(-lengths[rows], kind="stable")]
     if pieces > 1:
         micro_rows = min(micro_rows, -(-len(rows) // pieces))  # 0 stays 0
         micro_tokens = min(micro_tokens, -(-int(lengths[rows].sum()) // pieces))
     if micro_rows:
         return [rows[i : i + micro_rows] for i in range(0, len(rows), micro_rows)]
-    cuts, start = [], 0
+    cuts, start, falling = [], 0, lengths[rows]
     while start < len(rows):
-        fits = max(1, micro_tokens // max(1, int(lengths[rows[start]])))
+        fits = max(1, micro_tokens // max(1, int(falling[start])))
+        fits = first_cut(falling[start : start + fits], each)
         cuts.append(rows[start : start + fits])
         start += fits
     return cuts
+
+
+def first_cut(lengths: np.ndarray, each: int) -> int:
+    """How many of the rows, longest first, to take at once: all of them, or those that with the rest in a second batch cost the
+    fewest tokens, padding included, where every batch costs ``each`` besides; of those, again all or the first."""
+    taken = np.arange(1, len(lengths))
+    costs = taken * int(lengths[0]) + (len(lengths) - taken) * lengths[1:].astype(np.int64) + each
+    if not len(costs) or costs.min() >= len(lengths) * int(lengths[0]):
+        return len(lengths)
+    return first_cut(lengths[: int(taken[costs.argmin()])], each)
 
 
 def ahead(items: Iterator[Item]) -> Iterator[Item]:

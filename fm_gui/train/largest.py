@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from fm_gui.data.batching import EACH
+
 MOST_ROWS = 5_000_000  # that are looked at
 FEW, UNSURE = 4, 0.15  # fewer timed steps than this do not show how much they vary: taken for this share at least
 
@@ -41,18 +43,36 @@ def micro_sizes(rows: np.ndarray, micro_tokens: int, micro_rows: int, pieces: in
     rows = -np.sort(-rows, axis=1)
     count, each = (rows > 0).sum(1), np.arange(len(rows))
     cells, biggest, longest, at = (np.zeros(len(rows), np.int64) for _ in range(4))
-    most_rows, most_tokens = np.full(len(rows), micro_rows), np.full(len(rows), micro_tokens)
+    most_rows, most_tokens, beside = np.full(len(rows), micro_rows), np.full(len(rows), micro_tokens), micro_tokens // EACH
     if pieces > 1:
         most_rows, most_tokens = np.minimum(most_rows, -(-count // pieces)), np.minimum(most_tokens, -(-rows.sum(1) // pieces))
     while (at < count).any():
         first = rows[each, np.minimum(at, rows.shape[1] - 1)] * (at < count)
         fits = most_rows if micro_rows else np.maximum(1, most_tokens // np.maximum(1, first))
-        size = np.minimum(fits, count - at).clip(0) * first
+        fits = np.minimum(fits, count - at).clip(0)
+        fits = fits if micro_rows else first_cuts(rows, at, fits, beside)
+        size = fits * first
         cells += size
         longest = np.where(size > biggest, first, longest)
         biggest = np.maximum(biggest, size)
         at += fits
     return cells, biggest, longest
+
+
+def first_cuts(rows: np.ndarray, at: np.ndarray, fits: np.ndarray, each: int) -> np.ndarray:
+    """``batching.first_cut`` of many steps at once: of ``fits`` rows from ``at`` on, how many to take."""
+    before = np.zeros_like(fits)
+    while (fits != before).any():
+        before, fits = fits, _cut_once(rows, at, fits, each)
+    return fits
+
+
+def _cut_once(rows: np.ndarray, at: np.ndarray, fits: np.ndarray, each: int) -> np.ndarray:
+    taken = np.arange(1, max(2, int(fits.max())))
+    first = np.take_along_axis(rows, np.minimum(at, rows.shape[1] - 1)[:, None], 1)
+    follow = np.take_along_axis(rows, np.minimum(at[:, None] + taken, rows.shape[1] - 1), 1)
+    costs = np.where(taken < fits[:, None], taken * first + (fits[:, None] - taken) * follow + each, np.iinfo(np.int64).max)
+    return np.where(costs.min(1) < fits * first[:, 0], taken[costs.argmin(1)], fits)
 
 
 def mean_step(seconds: list[float], work: list[int], mean_work: float) -> tuple[float, float]:
