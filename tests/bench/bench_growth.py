@@ -29,7 +29,7 @@ from fm_gui.workspace import Workspace
 from tests.bench.compare import Result, parser, rounds, tell, timed
 
 SMALL, LARGE, QUICK_LARGE = 10_000, 1_000_000, 100_000
-OTHERS = 499
+OTHERS, FEW = 499, 500
 TASKS = {"text-classification": {"max_length": 32}, "causal-lm": {"context": 64}}
 DEADLINE = 120.0  # seconds to wait for a run's first point
 
@@ -129,9 +129,9 @@ def first_points(folder: Path) -> list[dict]:
 
 
 def small_run(workspace: Workspace, task: str, start: str, name: str) -> Run:
-    """A run on 2,000 rows, not started."""
+    """A run on a small data set, not started."""
     if not workspace.datasets():
-        add_dataset(workspace, [write_rows(workspace.root / "rows.csv", 2_000)], name="rows")
+        add_dataset(workspace, [write_rows(workspace.root / "rows.csv", FEW)], name="rows")
     train = {"device": "cpu", "max_steps": 60, "early_stopping": False, "minutes": None, "epochs": 100.0}
     return workspace.new_run(plan.make_config(workspace, task=task, data="rows", start=start, size="1m", train=train, options=TASKS[task]), name)
 
