@@ -7,7 +7,7 @@ from typing import TypeVar
 import numpy as np
 
 Item = TypeVar("Item")
-EACH = 32  # a micro-batch costs about this part of the token budget beside its tokens: calls of kernels, and kernels that it does not fill
+LARGE = 4_096  # tokens in memory at once from which on the budget is a GPU's
 
 
 def generator(*key: int) -> np.random.Generator:
@@ -37,7 +37,7 @@ def micro_batches(rows: np.ndarray, lengths: np.ndarray, micro_tokens: int, micr
     At most ``micro_rows`` rows each; if that is 0, as many as keep rows x longest within ``micro_tokens``, and fewer where that
     saves more padding than another micro-batch costs. Smaller where that gives each of ``pieces`` processes one.
     """
-    each = micro_tokens // EACH
+    each = batch_cost(micro_tokens)
     rows = rows[np.argsort(-lengths[rows], kind="stable")]
     if pieces > 1:
         micro_rows = min(micro_rows, -(-len(rows) // pieces))  # 0 stays 0
@@ -51,6 +51,12 @@ def micro_batches(rows: np.ndarray, lengths: np.ndarray, micro_tokens: int, micr
         cuts.append(rows[start : start + fits])
         start += fits
     return cuts
+
+
+def batch_cost(micro_tokens: int) -> int:
+    """How many tokens' time a micro-batch takes besides, for calls of kernels, given the token budget; on a GPU, which is so much
+    faster than who calls it, most steps are not worth a cut."""
+    return micro_tokens // (8 if micro_tokens >= LARGE else 32)
 
 
 def first_cut(lengths: np.ndarray, each: int) -> int:

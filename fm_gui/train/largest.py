@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from fm_gui.data.batching import EACH
+from fm_gui.data.batching import batch_cost
 
 MOST_ROWS = 5_000_000  # that are looked at
 FEW, UNSURE = 4, 0.15  # fewer timed steps than this do not show how much they vary: taken for this share at least
@@ -43,7 +43,7 @@ def micro_sizes(rows: np.ndarray, micro_tokens: int, micro_rows: int, pieces: in
     rows = -np.sort(-rows, axis=1)
     count, each = (rows > 0).sum(1), np.arange(len(rows))
     cells, biggest, longest, at = (np.zeros(len(rows), np.int64) for _ in range(4))
-    most_rows, most_tokens, beside = np.full(len(rows), micro_rows), np.full(len(rows), micro_tokens), micro_tokens // EACH
+    most_rows, most_tokens, beside = np.full(len(rows), micro_rows), np.full(len(rows), micro_tokens), batch_cost(micro_tokens)
     if pieces > 1:
         most_rows, most_tokens = np.minimum(most_rows, -(-count // pieces)), np.minimum(most_tokens, -(-rows.sum(1) // pieces))
     while (at < count).any():

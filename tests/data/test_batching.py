@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 
-from fm_gui.data.batching import EACH, first_cut, micro_batches
+from fm_gui.data.batching import LARGE, batch_cost, first_cut, micro_batches
 
 BUDGET = 1024
 
 
-def cost(lengths, cuts, each=BUDGET // EACH):
+def cost(lengths, cuts, each=batch_cost(BUDGET)):
     return sum(len(cut) * int(lengths[cut].max()) + each for cut in cuts)
 
 
@@ -45,6 +45,11 @@ def test_rows_of_one_length_are_not_torn_apart():
 def test_a_long_row_goes_alone_when_the_others_are_short():
     cuts = micro_batches(np.arange(5), np.array([10, 128, 12, 11, 10]), BUDGET)
     assert [len(cut) for cut in cuts] == [1, 4] and cuts[0][0] == 1
+
+
+def test_on_a_gpu_a_small_step_stays_whole():
+    lengths = np.array([128, 64, 40, 30, *[20] * 12])
+    assert len(micro_batches(np.arange(16), lengths, BUDGET)) > 2 and len(micro_batches(np.arange(16), lengths, 8 * LARGE)) == 1
 
 
 def test_a_number_of_rows_that_was_asked_for_is_kept():
