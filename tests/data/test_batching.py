@@ -8,8 +8,8 @@ from fm_gui.data.batching import LARGE, batch_cost, first_cut, micro_batches
 BUDGET = 1024
 
 
-def cost(lengths, cuts, each=batch_cost(BUDGET)):
-    return sum(len(cut) * int(lengths[cut].max()) + each for cut in cuts)
+def cost(lengths, cuts):
+    return sum(len(cut) * int(lengths[cut].max()) + batch_cost(BUDGET) for cut in cuts)
 
 
 def uncut(lengths):
