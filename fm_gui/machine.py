@@ -174,9 +174,10 @@ def pick(setting: str) -> str:
 
 
 def peak_flops(cache: Path, device: "torch.device", precision: str) -> float:
-    """FLOP/s of large matrix products on ``device`` in "fp32" or "bf16", which nothing here outruns: measured once, in less than half a second.
+    """FLOP/s of large matrix products on ``device`` in "fp32" or "bf16", which nothing here outruns; takes less than half a second.
 
-    Kept in the folder ``cache`` for this machine, its number of threads and this version of torch.
+    The most that was ever measured is kept in the folder ``cache``, for this machine, its number of threads and this version
+    of torch: what else runs on a machine can only make it slower.
     """
     import torch
     from filelock import FileLock
@@ -184,35 +185,31 @@ def peak_flops(cache: Path, device: "torch.device", precision: str) -> float:
     path = cache / f"peak-{socket.gethostname()}.json"
     title = torch.cuda.get_device_name(device) if device.type == "cuda" else f"{cpu_name()}, {torch.get_num_threads()}"
     key = f"{device.type}: {title}: {precision}: {torch.__version__}"
+    now = _time_products(device, torch.bfloat16 if precision == "bf16" else torch.float32)
     with FileLock(cache / ".peak.lock"):
         known = read_json(path) if path.exists() else {}
-        if key not in known:
-            known[key] = _time_products(device, torch.bfloat16 if precision == "bf16" else torch.float32)
+        if now > known.get(key, 0.0):
+            known[key] = now
             write_json(path, known)
         return known[key]
 
 
-def _time_products(device: "torch.device", dtype: "torch.dtype", seconds: float = 0.25) -> float:
-    """FLOP/s of the best of several products of matrices as large as can be multiplied a few times in so many ``seconds``."""
+def _time_products(device: "torch.device", dtype: "torch.dtype", seconds: float = 0.35) -> float:
+    """FLOP/s of the best of several products of ever larger matrices, as many as ``seconds`` allow."""
     import torch
 
-    def product(size: int) -> float:
+    end, rate = time.perf_counter() + seconds, 0.0
+    for size in (1024, 2048, 4096, 8192):  # smaller ones would tell more of other programs than of this machine
+        if rate and 2 * 2 * size**3 / rate > end - time.perf_counter():
+            break
         one = torch.rand(size, size, device=device).to(dtype)
         out = one @ one  # the first call pays for setting up
-        begin = time.perf_counter()
-        torch.mm(one, one, out=out)
-        out[0, 0].item()  # waits for the device
-        best = time.perf_counter() - begin
-        while time.perf_counter() - begin < (seconds if size > 512 else 0.01):
-            started = time.perf_counter()
+        enough = time.perf_counter() + seconds / 4
+        while (started := time.perf_counter()) < enough:
             torch.mm(one, one, out=out)
-            out[0, 0].item()
-            best = min(best, time.perf_counter() - started)
-        return 2 * size**3 / best
-
-    rate = product(512)
-    largest = max((size for size in (1024, 2048, 4096, 8192) if 2 * size**3 / rate < seconds / 4), default=512)
-    return max(rate, product(largest))
+            out[0, 0].item()  # waits for the device
+            rate = max(rate, 2 * size**3 / (time.perf_counter() - started))
+    return rate
 
 
 def cores() -> int:
