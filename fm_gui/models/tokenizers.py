@@ -69,7 +69,8 @@ def cached(
     folder = workspace.root / "cache" / f"tokenizer-{key}"
     with FileLock(folder.with_name(folder.name + ".lock")):
         if not folder.exists():
-            chosen = vocab_size or choose_vocab_size(sum(len(text.encode("utf-8", "replace")) for text in texts()), kind)
+            batches = _read(Reread(texts), None, progress)
+            chosen = vocab_size or choose_vocab_size(sum(len(text.encode("utf-8", "replace")) for batch in batches for text in batch), kind)
             tokenizer = train_tokenizer(Reread(texts), kind, chosen, progress, exact=bool(vocab_size))
             beside = folder.with_name(folder.name + ".new")
             shutil.rmtree(beside, ignore_errors=True)  # left by a process that was killed
@@ -94,7 +95,7 @@ def check_enough(texts: Iterable[str]) -> None:
 def train_tokenizer(
     texts: Iterable[str], kind: Kind, vocab_size: int, progress: Callable[[int], None] | None = None, *, exact: bool = True
 ):
-    """Train a tokenizer on ``texts``, a batch at a time; ``progress(documents)`` is called after each batch.
+    """Train a tokenizer on ``texts``, a batch at a time; ``progress(documents)`` is called after each batch, with 0 while it only looks.
 
     The same texts give the same tokenizer. ``texts`` is read twice, so it cannot be a generator. The vocabulary ends up
     smaller than asked if the text offers no more; with ``exact`` that is a UserError naming the largest it offers.
@@ -102,7 +103,7 @@ def train_tokenizer(
     assert not isinstance(texts, Iterator), "texts must be something that can be read twice"
     seen = {"documents": 0, "characters": 0}
     train = {"wordpiece": _wordpiece, "bpe": _bpe}[kind]
-    backend = train(vocab_size, lambda: _read(texts), _read(texts, seen, progress))
+    backend = train(vocab_size, lambda: _read(texts, None, progress), _read(texts, seen, progress))
     if seen["characters"] < FEWEST_CHARACTERS:
         raise UserError("tokenizer-text", characters=seen["characters"], least=FEWEST_CHARACTERS)
     # a few tokens short is nobody's concern
@@ -119,8 +120,8 @@ def _read(texts: Iterable[str], seen: dict[str, int] | None = None, progress=Non
         if seen is not None:
             seen["documents"] += len(batch)
             seen["characters"] += sum(len(text.strip()) for text in batch)
-            if progress:
-                progress(seen["documents"])
+        if progress:
+            progress(seen["documents"] if seen else 0)
 
 
 def _wordpiece(vocab_size: int, first_reading, batches: Iterator[list[str]]):
