@@ -31,8 +31,7 @@ LAUNCH_SECONDS = 30  # a launch takes at most this long until process.json is wr
 # what may change when a run goes on: the length, the checks, what only speed and memory depend on
 MAY_CHANGE = (
     "epochs", "max_steps", "minutes", "eval_every", "patience", "early_stopping", "checkpoint_minutes", "checkpoint_steps",
-    "micro_batch_size", "activation_checkpointing", "device", "processes", "shard", "compile",
-)  # fmt: skip
+    "micro_batch_size", "activation_checkpointing", "device", "processes", "shard", "compile")  # fmt: skip
 
 
 class Status(BaseModel):
@@ -299,10 +298,9 @@ class Run:
 
     def kill(self, patience: float = 5.0) -> None:
         """End a worker that does not answer, and every process of it: asked first, killed after ``patience`` seconds."""
-        try:
+        launched = None
+        with suppress(FileNotFoundError):
             launched = kept_json(self.path / "process.json")
-        except FileNotFoundError:
-            launched = None
         processes.end(processes.working_on(self.path, launched), patience)
 
     def end(self, patience: float = 5.0) -> Status:
@@ -333,9 +331,8 @@ class Run:
 def worker_command(run: Run) -> list[str]:
     """What trains ``run``: one process, or torchrun with as many as it asks for."""
     count, worker = run.config.train.processes, ["-m", "fm_gui", "worker", str(run.path)]
-    if count == 1:
-        return [sys.executable, *worker]
-    return [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(count), "--max-restarts", "0", *worker]
+    torchrun = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(count), "--max-restarts", "0"]
+    return [sys.executable, *(torchrun if count > 1 else []), *worker]
 
 
 @lru_cache(maxsize=4096)
