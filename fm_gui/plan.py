@@ -82,7 +82,7 @@ def make_config(
     check_devices(workspace, chosen)
     return RunConfig(
         task=task, data=dataset.spec, model=model, train=chosen,
-        options=kind.complete(parse(kind.Options, options or {}).model_dump(), model, workspace), versions={name: version(name) for name in PACKAGES},
+        options=kind.complete(parse(kind.Options, kind.preset_options(model, preset) | (options or {})).model_dump(), model, workspace), versions={name: version(name) for name in PACKAGES},
     )  # fmt: skip
 
 
@@ -288,8 +288,12 @@ def count_parameters(workspace: Workspace, config: RunConfig, processor, labels:
 
 
 def usual_options_of(workspace: Workspace, task, config: RunConfig) -> dict[str, Any]:
-    """The task's options as they would be had nobody chosen any."""
-    return task.complete(task.Options().model_dump(), config.model, workspace)
+    """The task's options as they would be had nobody chosen any but the preset."""
+    return task.complete(_preset_options(task, config), config.model, workspace)
+
+
+def _preset_options(task, config: RunConfig) -> dict[str, Any]:
+    return task.Options(**task.preset_options(config.model, config.train.preset)).model_dump()
 
 
 def command(config: RunConfig, usual_options: dict[str, Any] | None = None, where: Sequence[str] = ()) -> str:
@@ -303,7 +307,7 @@ def command(config: RunConfig, usual_options: dict[str, Any] | None = None, wher
     changed = {k: v for k, v in config.train if v != getattr(usual, k) and k not in ("preset", "minutes")}
     if config.train.minutes is not None and (config.train.minutes != usual.minutes or changed.keys() & {"epochs", "max_steps"}):
         words += ["--minutes", f"{config.train.minutes:g}"]
-    known = usual_options or task.Options().model_dump()
+    known = usual_options or _preset_options(task, config)
     changed |= {k: v for k, v in config.options.items() if v != known[k]}
     changed |= {"vocab_size": model.vocab_size} if model.vocab_size else {}
     for name, value in changed.items():

@@ -11,7 +11,7 @@ from tests.bench import compare
 
 
 def test_every_bench_is_reachable_and_says_what_it_measures():
-    assert {"data", "overhead", "quality"} <= set(bench.names())
+    assert {"data", "finetune", "overhead", "quality", "quick"} <= set(bench.names())
     for name in bench.names():
         module = importlib.import_module(f"tests.bench.bench_{name}")
         assert list(inspect.signature(module.main).parameters) == ["argv"], name

@@ -42,7 +42,7 @@ def journey(folder: Path, as_json: bool) -> None:
     spec = add_sample(space, SAMPLE)
     note("cli.demo.data", name=spec.name, rows=spec.rows)
     config = plan.make_config(
-        space, task="text-classification", data=spec.name, start="minilm", preset="quick", train={"max_steps": STEPS}
+        space, task="text-classification", data=spec.name, start="minilm", preset="balanced", train={"max_steps": STEPS}
     )
     run = plan.start(space, config)
     note("cli.demo.train", run=run.id)

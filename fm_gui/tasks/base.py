@@ -59,6 +59,10 @@ class Task:
         """Preset name -> TrainSettings values that suit this model (pretrained or scratch) and number of rows."""
         raise NotImplementedError
 
+    def preset_options(self, model: ModelSpec, preset: str) -> dict[str, Any]:
+        """The task's own options that a preset sets for this model, besides the TrainSettings of ``presets``."""
+        return {}
+
     def complete(self, options: dict[str, Any], model: ModelSpec, workspace: "Workspace") -> dict[str, Any]:
         """The task's options with what is left open (0) chosen for this model."""
         return options
@@ -125,7 +129,11 @@ class Task:
         """Steps from global step ``at`` on, without end; each a pure function of (seed, step), whatever ``micro_tokens``."""
         raise NotImplementedError
 
-    def warm_start(self, model, processor, part: "Part", config: RunConfig, device, beat) -> None:
+    def precompute(self, model, processor, data: "Prepared", config: RunConfig, device, workspace: "Workspace", beat) -> "Prepared":
+        """``data`` with what is the same in every epoch, computed once and cached; as it is, unless the task says so."""
+        return data
+
+    def warm_start(self, model, processor, data: "Prepared", config: RunConfig, device, beat) -> None:
         """Before the first step: set what need not be learned step by step. Nothing, unless the task says so."""
 
     def loss(self, model, batch) -> tuple["torch.Tensor", int]:

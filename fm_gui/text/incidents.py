@@ -30,5 +30,6 @@ WORDS: dict[str, tuple[str, str]] = {
     "error.not-reproduced": ("The saved model of run “{name}” was loaded again in a fresh program, and its {metric} on the held-back rows was {again}, not {before} as while training. Do not trust this model; press Resume to save and check it again.", "在全新程序中重新加载训练“{name}”保存的模型后，预留数据的 {metric} 为 {again}，而训练时为 {before}。请勿信任此模型；点“继续训练”可重新保存并检查。"),
     "error.judge-crash": ("The model is trained and saved, but scoring it in a fresh program failed: {text}. Press Resume to score it again; nothing has to be learned anew.", "模型已训练并保存，但在全新程序中评分失败：{text}。点“继续训练”可重新评分，无需重新学习。"),
     "error.rank-lost": ("Another process that trained this run with this one ended, so all ended. The log of the run says why; Resume goes on from the last saved step.", "与本进程一起训练的另一个进程结束了，因此全部结束。原因见该训练的日志；点“继续训练”会从上次保存的一步继续。"),
+    "error.shard-head": ("A model whose head alone is trained is not sharded: its other weights take no part in the steps. Train all of it, or do not shard the model.", "只训练 head 的模型不需要分片：其余权重不参与训练。请训练全部权重，或不对模型分片。"),
     "error.shard-muon": ("The optimizer muon needs whole matrices, which a sharded model does not have. Choose the optimizer adamw, or do not shard the model.", "优化器 muon 需要完整的矩阵，分片的模型没有。请选择优化器 adamw，或不对模型分片。"),
 }

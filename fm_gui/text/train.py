@@ -74,6 +74,8 @@ WORDS: dict[str, tuple[str, str]] = {
     "choice.on": ("always", "总是"),
     "choice.off": ("never", "从不"),
     "choice.none": ("all rows alike", "不加权"),
+    "choice.all": ("all weights", "全部权重"),
+    "choice.head": ("head: the last layer alone", "仅最后一层（head）"),
     "choice.balanced": ("balanced", "平衡（balanced）"),
     "choice.adamw": ("AdamW", "AdamW"),
     "choice.muon": ("Muon", "Muon"),

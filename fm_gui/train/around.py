@@ -12,6 +12,7 @@ BASELINE_ROWS = 2_000  # to which the cheap methods are fitted to time them
 
 def first_fit(job) -> float:
     """Seconds of setting the model up before its first step, from doing it on a part of the rows."""
+    from fm_gui.data.prepare import Prepared
     from fm_gui.tasks.heads import MOST_ROWS
 
     part = job.data["train"]
@@ -19,7 +20,8 @@ def first_fit(job) -> float:
     def fitted(count: int) -> tuple[float, int]:
         rows = np.linspace(0, len(part) - 1, min(len(part), count)).astype(np.int64)
         begin = time.perf_counter()
-        job.task.warm_start(job.model, job.processor, thin(part, rows), job.config, job.device, lambda *_: None)
+        data = Prepared(job.data.parts | {"train": thin(part, rows)}, job.data.labels)
+        job.task.warm_start(job.model, job.processor, data, job.config, job.device, lambda *_: None)
         return time.perf_counter() - begin, len(rows)
 
     once, _ = fitted(FEW_ROWS // 2)  # pays for loading what it uses: that does not grow with the rows

@@ -108,6 +108,8 @@ def flops_of(job) -> tuple[float, float]:
         return 0.0, 0.0
     from fm_gui.flops import flops_per_token
 
+    if not any(weight.requires_grad for weight in job.model.base_model.parameters()):  # what it makes of the texts is there already
+        return 0.0, 6.0 * sum(weight.numel() for weight in job.model.parameters() if weight.requires_grad)
     context = max(1, round(float(job.task.lengths(job.data["train"], job.config).mean())))
     body = flops_per_token(job.model, context, 0.0)
     return body, flops_per_token(job.model, context, 1.0) - body

@@ -7,7 +7,9 @@ Under torchrun several of these work on one run: the first tells, the others hea
 
 import contextlib
 import ctypes
+import gc
 import os
+import shutil
 import signal
 import sys
 import traceback
@@ -195,8 +197,6 @@ def set_up(device_name: str, processes: int = 1) -> None:
 
 def give_back(device_name: str) -> None:
     """Give memory that is no longer used back to the device."""
-    import gc
-
     import torch
 
     gc.collect()
@@ -244,7 +244,7 @@ def learn(run: Run, job, report):
 
 def warm(job, report) -> None:
     """What the task sets before the first step."""
-    job.task.warm_start(job.model, job.processor, job.data["train"], job.config, job.device, report.beat)
+    job.task.warm_start(job.model, job.processor, job.data, job.config, job.device, report.beat)
 
 
 def follow_changes(run: Run, state, steps: int, report) -> None:
@@ -270,6 +270,7 @@ def follow_changes(run: Run, state, steps: int, report) -> None:
 def make_job(workspace: Workspace, run: Run, device, report):
     """Data, tokenizer, model and optimizers of a run, made alike every time; of several processes, the first makes the data."""
     from dataclasses import replace
+    from functools import partial
 
     from fm_gui.tasks import get_task
     from fm_gui.train import sharded
@@ -295,6 +296,9 @@ def make_job(workspace: Workspace, run: Run, device, report):
     else:
         model.to(device)
     job.optimizers = make_optimizers(model, config.train)
+    precomputed = partial(task.precompute, model, processor, prepared, config, device, workspace, report.beat)
+    ranks.share(lambda: report.with_room(precomputed) and None)
+    job.data = precomputed()
     return job
 
 
@@ -326,13 +330,10 @@ def keep_result(job, state, report) -> dict | None:
 
 def save_model(job, report) -> None:
     """Replace model/ with a normal Hugging Face folder: weights, config with labels, tokenizer with its length limit."""
-    import shutil
-
     from fm_gui.train.checkpoint import aside_of, beside_of, seal
     from fm_gui.train.sharded import whole_weights
 
-    weights = whole_weights(job.model)  # of a sharded model all ranks must help
-    place = job.run.path / "model"
+    place, weights = job.run.path / "model", whole_weights(job.model)  # of a sharded model all ranks must help
     beside, aside = beside_of(place), aside_of(place)
 
     def write() -> None:

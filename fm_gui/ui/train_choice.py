@@ -114,9 +114,12 @@ def preset_values(workspace: Workspace, choice: Choice) -> dict[str, dict[str, A
     """Preset -> what it sets, for this choice; {} while no start is given."""
     if choice.start == "other" and not choice.other.strip():
         return {}
+    return get_task(choice.task).presets(_model(workspace, choice), Dataset(workspace, choice.data).spec.rows)
+
+
+def _model(workspace: Workspace, choice: Choice) -> ModelSpec:
     scratch = choice.start == "scratch"
-    model = ModelSpec(start=_start(workspace, choice), **({"architecture": choice.architecture, "size": choice.size} if scratch else {}))
-    return get_task(choice.task).presets(model, Dataset(workspace, choice.data).spec.rows)
+    return ModelSpec(start=_start(workspace, choice), **({"architecture": choice.architecture, "size": choice.size} if scratch else {}))
 
 
 def _usual_size(workspace: Workspace, choice: Choice) -> str:
@@ -129,9 +132,10 @@ def _usual_size(workspace: Workspace, choice: Choice) -> str:
 def fill(workspace: Workspace, choice: Choice) -> dict[str, Any]:
     """What the fields of Advanced and the size show for this choice, before anyone changes them."""
     preset = "balanced" if choice.preset == "minutes" else choice.preset
-    values = preset_values(workspace, choice).get(preset, {})
-    settings = parse(TrainSettings, {"preset": preset} | values).model_dump(mode="json", exclude={"preset", "minutes"})
-    return {"train": settings, "options": get_task(choice.task).Options().model_dump(mode="json"), "size": _usual_size(workspace, choice)}
+    values, task = preset_values(workspace, choice), get_task(choice.task)
+    options = task.Options(**(task.preset_options(_model(workspace, choice), preset) if values else {}))
+    settings = parse(TrainSettings, {"preset": preset} | values.get(preset, {})).model_dump(mode="json", exclude={"preset", "minutes"})
+    return {"train": settings, "options": options.model_dump(mode="json"), "size": _usual_size(workspace, choice)}
 
 
 def config_of(workspace: Workspace, choice: Choice) -> RunConfig:
