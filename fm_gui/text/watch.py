@@ -68,7 +68,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "use.was": ("This machine was used at {used} of its limit; the rest was {rest}.", "训练时这台机器用到了极限的 {used}；其余是：{rest}。"),
     "use.part": ("{what} ({share})", "{what}（{share}）"),
     "use.and": (", ", "、"),
-    "use.other": ("smaller calculations and moving numbers in memory", "零散计算和内存读写"),
+    "use.other": ("smaller calculations, moving numbers in memory and what other programs take", "零散计算、内存读写和其他程序的占用"),
     "use.padding": ("filling short texts up to the length of others", "把短文本补到与其他文本等长"),
     "use.waiting": ("waiting for the next texts", "等待下一批文本"),
     "use.checks": ("checking on the held-back rows", "用预留数据检查"),

@@ -31,7 +31,7 @@ def test_state_of_a_training_run_says_where_it_is(workspace):
 def test_how_far_the_machine_is_used_is_said_with_where_the_rest_goes(workspace):
     make_run(workspace, "poet", use={"used": 0.61, "padding": 0.04, "waiting": 0.001, "checks": 0.08, "saving": 0.02})
     told = watch_view.state(workspace, "en", "poet")["use"].replace("\N{NO-BREAK SPACE}", " ")
-    assert told.startswith("This machine is used at 61 % of its limit; the rest is smaller calculations and moving numbers in memory (25 %), checking")
+    assert told.startswith("This machine is used at 61 % of its limit; the rest is smaller calculations, moving numbers in memory and what other programs take (25 %), checking")
     assert "(8 %)" in told and "(4 %)" in told and "waiting" not in told
     assert "61\N{NO-BREAK SPACE}%" in watch_view.state(workspace, "zh", "poet")["use"]
     make_run(workspace, "old", "done")
