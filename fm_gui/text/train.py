@@ -33,7 +33,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "train.long": ("How long?", "训练多久？"),
     "train.preset": ("Effort (budget)", "投入程度（预算）"),
     "train.preset.quick": ("Quick", "快速"),
-    "train.preset.quick.about": ("A first impression.", "先看个大概。"),
+    "train.preset.quick.about": ("A first impression: to tell classes, a pretrained model trains its last layer alone.", "先看个大概：分类时，预训练模型只训练最后一层。"),
     "train.preset.balanced": ("Balanced", "均衡"),
     "train.preset.balanced.about": ("The usual choice.", "适合多数情况。"),
     "train.preset.best": ("Best", "最佳"),
