@@ -4,9 +4,7 @@ import numpy as np
 
 from fm_gui.config import ModelSpec, Settings, setting
 from fm_gui.tasks.base import Kind
-from fm_gui.tasks.language_modeling import LanguageModeling, block, packed_mask
-
-HEAD_VALUES = 2**26  # logits held at once (256 MB in fp32): beyond that the loss is computed in chunks
+from fm_gui.tasks.language_modeling import LanguageModeling, block, borders, packed_mask
 
 
 class Options(Settings):
@@ -65,25 +63,15 @@ class CausalLM(LanguageModeling):
         return {
             "input_ids": torch.from_numpy(tokens[:, :-1].copy()),
             "targets": torch.from_numpy(targets),
-            "documents": torch.from_numpy(documents[:, :-1].copy()),
+            "documents": borders(documents[:, :-1].copy()),
             "positions": torch.from_numpy(np.stack([row[2] for row in rows])[:, :-1].copy()),
+            "items": int((targets != -100).sum()),
         }
 
-    def loss_and_hits(self, model, batch):
-        import torch
-        from torch.utils.checkpoint import checkpoint
-
+    def predicted(self, model, batch):
         mask = packed_mask(model.config, batch["documents"], causal=True)
         body = model.base_model(input_ids=batch["input_ids"], attention_mask=mask, position_ids=batch["positions"], use_cache=False)
-        hidden, targets = body.last_hidden_state.flatten(0, 1), batch["targets"].flatten()
-        hidden, targets = hidden[targets != -100], targets[targets != -100]
-        rows = max(1, HEAD_VALUES // model.config.vocab_size)
-        loss, hits = hidden.new_zeros((), dtype=torch.float32), 0
-        for h, t in zip(hidden.split(rows), targets.split(rows)):
-            # chunks after another, recomputed in the backward pass, so that the full logits never exist at once
-            part, right = checkpoint(next_token_loss, model, h, t, use_reentrant=False) if len(targets) > rows else next_token_loss(model, h, t)
-            loss, hits = loss + part, hits + right
-        return loss, hits, len(targets)
+        return body.last_hidden_state.flatten(0, 1), batch["targets"].flatten()
 
     def metrics(self, model, processor, part, config, device, limit, beat, tokens=0):
         loss, _ = self._mean_loss(model, processor, part, config, device, limit, beat, tokens)
@@ -118,17 +106,6 @@ def border(processor) -> tuple[int, int]:
     """(token that begins a document, token that ends it): bos and eos, one standing in where the other is missing."""
     begin, end = processor.bos_token_id, processor.eos_token_id
     return (end if begin is None else begin), (begin if end is None else end)
-
-
-def next_token_loss(model, hidden, targets):
-    """(sum of cross-entropies, number of exact hits) of ``hidden`` (tokens x width) against ``targets`` (tokens)."""
-    import torch.nn.functional as F
-
-    logits = model.get_output_embeddings()(hidden).float()
-    cap = getattr(model.config, "final_logit_softcapping", None)
-    if cap:
-        logits = cap * (logits / cap).tanh()
-    return F.cross_entropy(logits, targets, reduction="sum"), (logits.detach().argmax(-1) == targets).sum()
 
 
 def write(model, processor, ids: list[int], knobs: PredictOptions):

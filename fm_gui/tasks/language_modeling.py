@@ -35,18 +35,25 @@ def block(stream, number: int, length: int, shift: int = 0, extra: int = 0):
     return np.asarray(stream.values[at], np.int64), np.cumsum(positions == 0), positions
 
 
+def borders(documents: np.ndarray):
+    """The document numbers (rows x length) as a tensor; None if no block holds more than one, so that nothing need be masked."""
+    import torch
+
+    return None if (documents == documents[:, :1]).all() else torch.from_numpy(documents)
+
+
 def packed_mask(config, documents, causal: bool):
     """Attention mask (rows, 1, length, length), True where a token may look: its own document (and, causal, its past).
 
-    ``documents`` (rows x length). Models with local layers (ModernBERT) get one mask a layer type. None if the
-    model's own causal mask says the same, which is faster.
+    ``documents`` (rows x length) as ``borders`` gives them: None where the model's own mask says the same, which is faster.
+    Models with local layers (ModernBERT) get one mask a layer type.
     """
     import torch
 
+    if documents is None:
+        return None
     same = documents[:, :, None] == documents[:, None, :]
     if causal:
-        if bool((documents == documents[:, :1]).all()):
-            return None
         same &= torch.ones(same.shape[-2:], dtype=torch.bool, device=same.device).tril()
     mask = same[:, None]
     if "sliding_attention" in (getattr(config, "layer_types", None) or ()) and not causal:
@@ -54,6 +61,11 @@ def packed_mask(config, documents, causal: bool):
         near = (places[:, None] - places[None, :]).abs() <= config.local_attention // 2
         return {"full_attention": mask, "sliding_attention": mask & near}
     return mask
+
+
+def cap_of(model) -> float | None:
+    """Within what a model keeps its logits (Gemma 2's soft capping), if it does."""
+    return getattr(model.config, "final_logit_softcapping", None)
 
 
 class LanguageModeling(Task):
@@ -136,25 +148,30 @@ class LanguageModeling(Task):
         raise NotImplementedError
 
     def _mean_loss(self, model, processor, part, config, device, limit, beat, tokens=0):
-        """(mean loss in nats, sums of what else ``loss_and_hits`` counts, items) over a part."""
+        """(mean loss in nats, share predicted exactly) over a part."""
         import torch
+
+        from fm_gui.tasks.vocabulary_loss import judged
 
         total = hits = items = 0.0
         model.eval()
         with torch.inference_mode():
             for batch in self.eval_batches(processor, part, config, tokens or EVAL_TOKENS, limit):
                 batch = {key: value.to(device) if isinstance(value, torch.Tensor) else value for key, value in batch.items()}
-                loss, right, count = self.loss_and_hits(model, batch)
-                total, hits, items = total + float(loss), hits + float(right), items + count
+                hidden, targets = self.predicted(model, batch)
+                loss, right = judged(hidden, model.get_output_embeddings(), targets, cap_of(model))
+                total, hits, items = total + float(loss), hits + float(right), items + batch["items"]
                 beat()
         return total / max(1, items), hits / max(1, items)
 
     def loss(self, model, batch):
-        loss, _, count = self.loss_and_hits(model, batch)
-        return loss, count
+        from fm_gui.tasks.vocabulary_loss import summed
 
-    def loss_and_hits(self, model, batch):
-        """(sum of losses, number predicted exactly, number of predicted tokens)."""
+        hidden, targets = self.predicted(model, batch)
+        return summed(hidden, model.get_output_embeddings(), targets, cap_of(model)), batch["items"]
+
+    def predicted(self, model, batch):
+        """(what goes into the output layer, tokens x width; targets, -100 where none counts) of a batch with ``items`` that do."""
         raise NotImplementedError
 
     def toy(self):

@@ -4,7 +4,7 @@ import numpy as np
 
 from fm_gui.config import ModelSpec, Settings, setting
 from fm_gui.tasks.base import Kind
-from fm_gui.tasks.language_modeling import LanguageModeling, block, packed_mask
+from fm_gui.tasks.language_modeling import LanguageModeling, block, borders, packed_mask
 
 STEP = 32  # predicted tokens: padded to a multiple of it (with targets that are ignored), as memory for logits of ever other sizes is not used again
 
@@ -76,25 +76,21 @@ class MaskedLM(LanguageModeling):
         spare = -len(where) % STEP
         return {
             "input_ids": torch.from_numpy(seen),
-            "documents": torch.from_numpy(np.stack([row[1] for row in rows])),
+            "documents": borders(np.stack([row[1] for row in rows])),
             "positions": torch.from_numpy(np.stack([row[2] for row in rows])),
             "chosen": torch.from_numpy(np.pad(where, (0, spare))),
             "targets": torch.from_numpy(np.pad(targets.ravel()[where], (0, spare), constant_values=-100)),
             "items": len(where),
         }
 
-    def loss_and_hits(self, model, batch):
-        import torch.nn.functional as F
-
+    def predicted(self, model, batch):
         from fm_gui.models.hub import first_position
 
         mask = packed_mask(model.config, batch["documents"], causal=False)
         positions = batch["positions"] + first_position(model.config.model_type, model.config.pad_token_id)
         body = model.base_model(input_ids=batch["input_ids"], attention_mask=mask, position_ids=positions)
         hidden = body.last_hidden_state.flatten(0, 1)[batch["chosen"]]  # the vocabulary head is the dearest part: only where needed
-        logits = head(model)(hidden).float()
-        losses = F.cross_entropy(logits, batch["targets"], reduction="sum")
-        return losses, (logits.detach().argmax(-1) == batch["targets"]).sum(), batch["items"]
+        return transform(model)(hidden), batch["targets"]
 
     def metrics(self, model, processor, part, config, device, limit, beat, tokens=0):
         loss, accuracy = self._mean_loss(model, processor, part, config, device, limit, beat, tokens)
@@ -121,23 +117,29 @@ class MaskedLM(LanguageModeling):
             yield [[(piece, p) for (piece, _), p in zip(show_ids(processor, top.indices.tolist()), top.values.tolist())] for top in best]
 
 
-def head(model):
-    """The part of a masked language model that turns hidden states into vocabulary logits.
+def transform(model):
+    """What a masked language model does to hidden states before its output layer gives the vocabulary's logits.
 
     transformers names it differently in each architecture and offers no accessor; AssertionError for an unknown one.
     """
     if hasattr(model, "cls"):  # BERT, MiniLM
-        return model.cls
+        return model.cls.predictions.transform
     if hasattr(model, "lm_head"):  # RoBERTa and its kin
-        return model.lm_head
+        return lambda h: model.lm_head.layer_norm(_gelu(model.lm_head.dense(h)))
     if hasattr(model, "generator_predictions"):  # ELECTRA
-        return lambda h: model.generator_lm_head(model.generator_predictions(h))
+        return model.generator_predictions
     if hasattr(model, "predictions"):  # ALBERT
-        return model.predictions
+        return lambda h: model.predictions.LayerNorm(model.predictions.activation(model.predictions.dense(h)))
     if hasattr(model, "vocab_transform"):  # DistilBERT
-        return lambda h: model.vocab_projector(model.vocab_layer_norm(model.activation(model.vocab_transform(h))))
+        return lambda h: model.vocab_layer_norm(model.activation(model.vocab_transform(h)))
     assert hasattr(model, "head") and hasattr(model, "decoder"), f"no masked-LM head known for {type(model).__name__}"
-    return lambda h: model.decoder(model.head(h))  # ModernBERT
+    return model.head  # ModernBERT
+
+
+def _gelu(hidden):
+    import torch.nn.functional as F
+
+    return F.gelu(hidden)
 
 
 def choose(tokens, starts, special, options, random):

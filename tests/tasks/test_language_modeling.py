@@ -5,8 +5,8 @@ import pytest
 import torch
 
 from fm_gui.data.prepare import Ragged
-from fm_gui.tasks import causal_lm, masked_lm
-from fm_gui.tasks.language_modeling import block, packed_mask
+from fm_gui.tasks import causal_lm, masked_lm, vocabulary_loss
+from fm_gui.tasks.language_modeling import block, borders, packed_mask
 from tests.train.jobs import toy_job
 
 
@@ -50,6 +50,21 @@ def test_packed_documents_do_not_see_each_other(workspace, name, architecture):
     assert torch.allclose(packed, alone, atol=1e-4)
 
 
+@pytest.mark.parametrize(("name", "architecture"), [("masked-lm", "bert"), ("masked-lm", "modernbert"), ("causal-lm", "gpt2"), ("causal-lm", "nanochat")])
+def test_blocks_of_one_document_need_no_mask(workspace, name, architecture):
+    job, _ = toy_job(workspace, name, architecture=architecture)
+    model, causal, long = job.model.eval(), name == "causal-lm", 150  # beyond ModernBERT's local window
+    whole = np.ones((2, long), np.int64)
+    assert borders(whole) is None
+    ids, documents = torch.randint(5, 60, whole.shape, generator=torch.Generator().manual_seed(0)), torch.from_numpy(whole)
+    if architecture in ("gpt2", "bert"):  # learned positions end with the context
+        ids, documents = ids[:, :32], documents[:, :32]
+    with torch.no_grad():
+        plain = model(input_ids=ids, attention_mask=packed_mask(model.config, None, causal)).logits
+        masked = model(input_ids=ids, attention_mask=packed_mask(model.config, documents, causal)).logits
+    assert torch.allclose(plain, masked, atol=1e-4)
+
+
 def test_positions_of_roberta_begin_after_its_padding():
     """Given from outside they must be those it counts itself, else it trains on places it does not know."""
     from transformers import RobertaConfig, RobertaForMaskedLM
@@ -75,35 +90,37 @@ def test_the_head_is_found_in_other_families(kind):
     ids = torch.arange(5, 25)[None]
     with torch.no_grad():
         hidden = model.base_model(input_ids=ids).last_hidden_state
-        assert torch.allclose(masked_lm.head(model)(hidden), model(input_ids=ids).logits, atol=1e-5)
+        logits = model.get_output_embeddings()(masked_lm.transform(model)(hidden))
+        assert torch.allclose(logits, model(input_ids=ids).logits, atol=1e-5)
 
 
-@pytest.mark.parametrize("architecture", ["bert", "modernbert"])
-def test_the_head_on_masked_positions_equals_the_full_head(workspace, architecture):
-    job, _ = toy_job(workspace, "masked-lm", architecture=architecture)
-    batch = job.task.collate(job.processor, job.data["train"]["input_ids"], [0, 1], 32, 0, (1, 0), job.config)
-    job.model.eval()
-    with torch.no_grad():
-        loss, _, count = job.task.loss_and_hits(job.model, batch)
-        mask = packed_mask(job.model.config, batch["documents"], causal=False)
-        logits = job.model(input_ids=batch["input_ids"], attention_mask=mask, position_ids=batch["positions"]).logits
-        full = torch.nn.functional.cross_entropy(logits.flatten(0, 1)[batch["chosen"]], batch["targets"], reduction="sum")
-    assert count == batch["items"] == int((batch["targets"] != -100).sum()) and len(batch["chosen"]) % masked_lm.STEP == 0
-    assert loss.item() == pytest.approx(full.item(), rel=1e-5)
+def full_loss(job, batch):
+    """The batch's loss by the model's own forward pass: logits of every token, and torch's cross-entropy."""
+    causal = job.task.name == "causal-lm"
+    mask = packed_mask(job.model.config, batch["documents"], causal=causal)
+    logits = job.model(input_ids=batch["input_ids"], attention_mask=mask, position_ids=batch["positions"]).logits.flatten(0, 1)
+    return torch.nn.functional.cross_entropy(logits if causal else logits[batch["chosen"]], batch["targets"].flatten(), reduction="sum")
 
 
-def test_chunked_loss_equals_the_whole(workspace, monkeypatch):
-    job, _ = toy_job(workspace, "causal-lm")
-    batch = job.task.collate(job.processor, job.data["train"]["input_ids"], [0, 1], 32, 0, (1, 0), job.config)
+@pytest.mark.parametrize(("name", "architecture"), [("masked-lm", "bert"), ("masked-lm", "modernbert"), ("causal-lm", "gpt2"), ("causal-lm", "nanochat")])
+def test_loss_and_gradients_equal_the_full_head(workspace, name, architecture, monkeypatch):
+    job, _ = toy_job(workspace, name, architecture=architecture)
+    batch = job.task.collate(job.processor, job.data["train"]["input_ids"], range(6), 32, 0, (1, 0), job.config)
+    assert batch["items"] == int((batch["targets"] != -100).sum())
+    assert name == "causal-lm" or len(batch["chosen"]) % masked_lm.STEP == 0
+    monkeypatch.setitem(vocabulary_loss.VALUES, "cpu", 7 * job.model.config.vocab_size)  # in pieces of seven tokens
     results = []
-    for values in (2**26, 7 * job.model.config.vocab_size):
-        monkeypatch.setattr(causal_lm, "HEAD_VALUES", values)
+    for loss in (lambda: full_loss(job, batch), lambda: job.task.loss(job.model, batch)[0]):
         job.model.zero_grad()
-        loss, count = job.task.loss(job.model, batch)
-        loss.backward()
-        results.append((loss.item(), count, torch.cat([p.grad.flatten() for p in job.model.parameters()])))
-    assert results[0][:2] == pytest.approx(results[1][:2], rel=1e-5)
-    assert torch.allclose(results[0][2], results[1][2], atol=1e-4)
+        value = loss()
+        value.backward()
+        results.append((value.item(), torch.cat([p.grad.flatten() for p in job.model.parameters()])))
+    assert results[0][0] == pytest.approx(results[1][0], rel=1e-5)
+    assert torch.allclose(results[0][1], results[1][1], atol=1e-4)
+    with torch.inference_mode():
+        hidden, targets = job.task.predicted(job.model, batch)
+        judged, hits = vocabulary_loss.judged(hidden, job.model.get_output_embeddings(), targets)
+    assert judged.item() == pytest.approx(results[0][0], rel=1e-5) and 0 <= hits <= batch["items"]
 
 
 def test_the_first_token_of_the_next_document_is_never_asked_for(workspace):
