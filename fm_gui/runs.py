@@ -109,7 +109,7 @@ class Run:
         try:
             return _stood(path := f"{self._folder}/status.json", stamp_of(path)).model_copy()
         except FileNotFoundError:
-            return Status(state="queued" if 0 <= time.time() - self.config.created < LAUNCH_SECONDS else "stopped")
+            return Status(state="queued" if self.path.exists() and 0 <= time.time() - self.config.created < LAUNCH_SECONDS else "stopped")
         except (ValueError, TypeError):  # a disk that lost half of it: all that counts stands in the checkpoint
             return Status(state="stopped")
 
@@ -341,7 +341,7 @@ def _stood(path: str, written: tuple[int, ...]) -> Status:
     return Status(**read_json(Path(path)))
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=4096)
 def _configured(path: str, written: tuple[int, ...], changed: tuple[int, ...]) -> RunConfig:
     """config.json of the run in ``path`` with changes.json applied to its training settings."""
     config = RunConfig(**read_json(Path(path) / "config.json"))

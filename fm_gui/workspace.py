@@ -17,14 +17,13 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import lru_cache
 from itertools import count
 from pathlib import Path
 
 from fm_gui import layout
 from fm_gui.config import DatasetSpec, RunConfig
 from fm_gui.errors import UserError
-from fm_gui.files import as_name, check_name, disk_guard, read_json, stamp_of, write_json
+from fm_gui.files import as_name, check_name, disk_guard, read_json, write_json
 from fm_gui.runs import Run
 
 PARTS = ("datasets", "runs", "cache", "locks", "bin")
@@ -167,8 +166,8 @@ class Workspace:
         if not (folder := self.root / "runs").is_dir():  # of a workspace that may only be looked at
             return []
         with os.scandir(folder) as entries:
-            found = [(created, entry.path) for entry in entries if (created := _created(entry.path)) is not None]
-        return [Run(path) for _, path in sorted(found, key=lambda one: -one[0])]
+            found = [(created, run) for entry in entries if (created := _created(run := Run(entry.path))) is not None]
+        return [run for _, run in sorted(found, key=lambda one: -one[0])]
 
     def delete_run(self, run_id: str) -> None:
         """Move a run to the bin. Raises UserError while it is active or another unfinished run builds on it."""
@@ -243,19 +242,12 @@ def read_spec(folder: Path) -> DatasetSpec | None:
         return None
 
 
-def _created(folder: str) -> float | None:
-    """When the run in ``folder`` was made; None if another process deletes it while all are listed, or its config.json is broken or not ours to read.
+def _created(run: Run) -> float | None:
+    """When it was made; None if another process deletes it while all are listed, or its config.json is broken or not ours to read.
 
-    Pages and waiting workers list all runs again and again: of one that has not changed nothing is read.
+    From here on the run knows its config, so that whoever goes through the list need not fear that it is deleted meanwhile.
     """
     try:
-        stamp = stamp_of(f"{folder}/config.json")
-        return _made(folder, stamp) if stamp else None
+        return config.created if (config := run.config).id else None
     except (FileNotFoundError, NotADirectoryError, PermissionError, ValueError, TypeError):
         return None
-
-
-@lru_cache(maxsize=65_536)
-def _made(folder: str, written: tuple[int, ...]) -> float | None:
-    config = Run(folder).config
-    return config.created if config.id else None

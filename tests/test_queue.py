@@ -222,3 +222,13 @@ def test_the_line_from_a_terminal(four, capsys):
     assert "start again by themselves" in said(capsys, four, "queue", "at-start", "on") and queue.resume_at_start(four)
     assert "on or off" in said(capsys, four, "queue", "at-start", "perhaps")
     assert "not waiting in line" in said(capsys, four, "queue", "cancel", make_run(four, "works", "training").id)
+
+
+def test_a_run_that_is_deleted_while_the_line_is_looked_at_disturbs_nobody(workspace, monkeypatch):
+    mine, other = make_run(workspace, "mine", "queued", age=1), make_run(workspace, "other", "stopped", age=2)
+    listed = workspace.runs()
+
+    workspace.delete_run("other")
+    monkeypatch.setattr(type(workspace), "runs", lambda self: listed)  # as it was a moment before
+    assert not other.path.exists() and [waiting.run.id for waiting in queue.line(workspace)] == ["mine"]
+    assert queue.ahead(workspace, mine) == ([], 0) and queue.fallen(workspace) == []

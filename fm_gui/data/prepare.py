@@ -19,7 +19,7 @@ import numpy as np
 from fm_gui.config import RunConfig
 from fm_gui.data.batching import ahead
 from fm_gui.errors import UserError, is_panic
-from fm_gui.files import read_json, write_json
+from fm_gui.files import read_json, sync_to_disk, write_json
 
 PARTS = ("train", "validation", "test")
 RECIPE = 3  # counts up when what is written here changes, so that caches of older recipes are not used
@@ -120,6 +120,8 @@ def _encode_all(folder: Path, config, task, data, splits, processor, labels, pro
             if not writers:
                 raise UserError("rows-unreadable", name=config.data.name, part=part, row=skipped[0] + 1)
         write_json(beside / "done.json", {"columns": kinds, "skipped": skipped})
+        for file in beside.iterdir():  # before it has its name: a power cut must not leave half of it there
+            sync_to_disk(file)
         try:
             beside.rename(folder)
         except OSError:

@@ -22,7 +22,7 @@ def fit_head(model, pad, sequences, labels: np.ndarray, classes: int, device, be
     layer = last_linear(model, classes)
     if layer is None or len(np.unique(labels)) < 2:
         return False
-    fit_layer(layer, head_inputs(model, layer, pad, sequences, device, beat), labels, balanced=balanced)
+    fit_layer(layer, head_inputs(model, layer, pad, sequences, device, beat), labels, balanced=balanced, beat=beat)
     return True
 
 
@@ -41,12 +41,11 @@ def fit_layer(layer, features: np.ndarray, labels: np.ndarray, held: tuple[np.nd
     weight, bias = torch.zeros(layer.out_features, layer.in_features), torch.zeros(layer.out_features)
     best = (-1.0, STRENGTH, weight, bias)
     for strength in STRENGTHS if held else (STRENGTH,):  # upwards, each from the last one's weights: a few iterations more
-        _regress(weight, bias, inputs, targets, strength, weights)
+        _regress(weight, bias, inputs, targets, strength, weights, beat)
         guess = (torch.from_numpy(held[0] / scale) @ weight.T + bias).argmax(-1).numpy() if held else None
         score = f1_score(held[1], guess, average="macro", zero_division=0) if held else 0.0
         if score > best[0]:
             best = score, strength, weight.clone(), bias.clone()
-        beat()
     with torch.no_grad():
         layer.weight.copy_(best[2] / scale)
         if layer.bias is not None:
@@ -62,7 +61,7 @@ def class_weights(labels: np.ndarray, classes: int):
     return torch.from_numpy((len(labels) / (np.count_nonzero(counts) * np.maximum(counts, 1))).astype(np.float32))
 
 
-def _regress(weight, bias, inputs, targets, strength: float, weights) -> None:
+def _regress(weight, bias, inputs, targets, strength: float, weights, beat) -> None:
     """Move ``weight`` and ``bias`` to the optimum of the mean cross-entropy and the squares of ``weight`` over 2 x strength x rows.
 
     By L-BFGS (Liu & Nocedal 1989): on thousands of rows ten times as fast here as scikit-learn's.
@@ -78,6 +77,7 @@ def _regress(weight, bias, inputs, targets, strength: float, weights) -> None:
         loss = F.cross_entropy(inputs @ weight.T + bias, targets, weight=weights, reduction="sum") / len(targets)
         loss = loss + weight.square().sum() / (2 * strength * len(targets))
         loss.backward()
+        beat()
         return loss
 
     optimizer.step(objective)

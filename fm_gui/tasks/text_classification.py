@@ -84,7 +84,9 @@ class TextClassification(Task):
         if self._probes(config):
             if config.train.shard and config.train.processes > 1:
                 raise UserError("shard-head")
-            freeze_all_but(model, last_linear(model, len(labels)))
+            if (layer := last_linear(model, len(labels))) is None:
+                raise UserError("model-no-layer", name=config.model.start)
+            freeze_all_but(model, layer)
         return model
 
     @staticmethod
@@ -133,7 +135,7 @@ class TextClassification(Task):
         lengths = self.lengths(part, config)
         for index, _, rows in steps(train.seed, len(part), train.batch_size, at):
             if "features" in part.columns:  # a vector a row: nothing to save by cutting
-                cuts = [cut for cut in np.array_split(rows, train.processes) if len(cut)]
+                cuts = micro_batches(rows, np.ones(len(part), np.int64), len(rows), train.micro_batch_size, train.processes)
             else:
                 cuts = micro_batches(rows, lengths, micro_tokens, train.micro_batch_size, train.processes)
             yield Step(index, (index + 1) / per_epoch, [self._collate(processor, part, cut, int(lengths[cut].max()), weights, config) for cut in cuts])

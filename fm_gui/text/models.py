@@ -107,6 +107,7 @@ WORDS: dict[str, tuple[str, str]] = {
         "The tokenizer of “{name}” has neither a padding nor an end token. Choose another model.",
         "“{name}”的分词器既没有填充词元也没有结束词元。请选择其他模型。",
     ),
+    "error.model-no-layer": ("{name} has no last layer of its own to train alone. Train all of the model instead.", "{name} 没有可以单独训练的最后一层。请改为训练整个模型。"),
     "error.model-no-mask": (
         "The tokenizer of “{name}” has no mask token, so it cannot learn to fill gaps. Choose a BERT-type model.",
         "“{name}”的分词器没有掩码词元，学不会填空。请选择 BERT 类模型。",

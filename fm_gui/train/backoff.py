@@ -90,10 +90,10 @@ def apply(job, state: LoopState) -> None:
 def shrink(job, state: LoopState, report, step: Step) -> None:
     """Make steps need less memory: half as many rows at once, then activation checkpointing. Raises UserError if nothing is left."""
     release(job)
-    largest = max((batch["input_ids"] for batch in step.micro), key=lambda ids: ids.numel())
-    rows, longest = largest.shape
+    largest = max(step.micro, key=lambda batch: batch["input_ids"].numel())
+    rows, longest = largest["input_ids"].shape
     if rows > 1:
-        if job.micro_rows or job.config.train.micro_batch_size:
+        if job.micro_rows or job.config.train.micro_batch_size or "features" in largest:  # a row's features are as large whatever its tokens
             state.micro_rows = rows // 2
         else:
             state.micro_tokens = rows // 2 * longest

@@ -66,10 +66,10 @@ def _take(run: Run) -> Turn | None:
         return _wait(Workspace(run.workspace_root), run)
     except UserError as problem:
         _tell(run, run.status(), state="failed", error=problem.to_dict())
-    except FileNotFoundError:
-        if run.path.exists():  # another run was deleted while the line was looked at
-            return _take(run)
-    return None  # nobody is left to work for
+    except FileNotFoundError:  # nobody is left to work for
+        if run.path.exists():
+            raise
+    return None
 
 
 def _wait(workspace: Workspace, run: Run) -> Turn | None:

@@ -147,6 +147,7 @@ def learn_and_judge(workspace: Workspace, run: Run, device_name: str, report) ->
     import torch
 
     from fm_gui.train.checkpoint import recover
+    from fm_gui.train.job import make_job
     from fm_gui.train.report import Stopped
 
     ranks = report.ranks
@@ -211,6 +212,7 @@ def learn(run: Run, job, report):
     from fm_gui import machine
     from fm_gui.train import loop
     from fm_gui.train.checkpoint import LoopState, load_newest
+    from fm_gui.train.job import warm
     from fm_gui.train.measure import compile_model
     from fm_gui.train.planned import measured_plan
     from fm_gui.train.report import Stopped
@@ -242,11 +244,6 @@ def learn(run: Run, job, report):
     return state
 
 
-def warm(job, report) -> None:
-    """What the task sets before the first step."""
-    job.task.warm_start(job.model, job.processor, job.data, job.config, job.device, report.beat)
-
-
 def follow_changes(run: Run, state, steps: int, report) -> None:
     """Let the state follow what was changed since it was saved (changes.json): how long, how it is cut."""
     fresh = run.changes()[state.changes :]
@@ -265,53 +262,6 @@ def follow_changes(run: Run, state, steps: int, report) -> None:
         state.micro_tokens = state.micro_rows = 0
     told = ", ".join(f"{name}={'' if value is None else value}" for name, value in settings.items())
     report.incident("changed", step=state.step, settings=told, steps=state.steps)
-
-
-def make_job(workspace: Workspace, run: Run, device, report):
-    """Data, tokenizer, model and optimizers of a run, made alike every time; of several processes, the first makes the data."""
-    from dataclasses import replace
-    from functools import partial
-
-    from fm_gui.tasks import get_task
-    from fm_gui.train import sharded
-    from fm_gui.train.loop import Job
-    from fm_gui.train.measure import pick_precision
-    from fm_gui.train.optim import make_optimizers
-
-    config, task = run.config, get_task(run.config.task)
-    ranks = replace(report.ranks, sharded=config.train.shard and report.ranks.world > 1)
-    sharded.check(config.train, ranks)
-    ranks.share(lambda: report.with_room(lambda: _prepared(workspace, config, task, report)) and None)
-    processor, prepared = _prepared(workspace, config, task, report)
-    model = task.build(config, prepared.labels, processor, workspace)
-    precision = ranks.share(lambda: pick_precision(config.train.precision, device))
-    job = Job(run, config, task, model, processor, prepared, [], device, precision, ranks)
-    if ranks.sharded:
-        if not run.has_checkpoint:
-            job.device = model.device  # the whole model may not fit elsewhere
-            ranks.share(lambda: warm(job, report))
-            ranks.align(model)
-            job.device = device
-        job.shell = sharded.shard(model, device, ranks)
-    else:
-        model.to(device)
-    job.optimizers = make_optimizers(model, config.train)
-    precomputed = partial(task.precompute, model, processor, prepared, config, device, workspace, report.beat)
-    ranks.share(lambda: report.with_room(precomputed) and None)
-    job.data = precomputed()
-    return job
-
-
-def _prepared(workspace: Workspace, config, task, report):
-    from fm_gui.data.dataset import Dataset
-    from fm_gui.data.prepare import prepare
-
-    data = Dataset(workspace, config.data.name, config.data)
-    task.check(data)
-    processor = task.processor(config, data, workspace, report.beat)
-    prepared = prepare(workspace, config, task, data, processor, report.beat)
-    task.check_prepared(prepared, config)
-    return processor, prepared
 
 
 def keep_result(job, state, report) -> dict | None:

@@ -24,6 +24,7 @@ from fm_gui.models import hub
 from fm_gui.tasks.text_classification import pad
 from fm_gui.train import loop, worker
 from fm_gui.train.around import thin
+from fm_gui.train.job import make_job
 from fm_gui.train.report import Report
 from fm_gui.workspace import Workspace
 from tests.bench import topics
@@ -52,7 +53,7 @@ class Case:
         run = self.workspace.new_run(config)
         report = Report(run)
         worker.set_up(device)
-        return worker.make_job(self.workspace, run, torch.device(device), report), report
+        return make_job(self.workspace, run, torch.device(device), report), report
 
     def rows(self, part: str = "train", only: np.ndarray | None = None) -> list[dict]:
         """Rows as Trainer takes them."""

@@ -22,6 +22,7 @@ from fm_gui.files import write_json
 from fm_gui.runs import Run
 from fm_gui.train import check, loop, worker
 from fm_gui.train.checkpoint import LoopState
+from fm_gui.train.job import make_job
 from fm_gui.train.measure import work_of
 from fm_gui.train.report import Report
 from fm_gui.ui import news
@@ -67,7 +68,7 @@ def job_of(workspace: Workspace, task: str, rows: int) -> tuple[loop.Job, float]
     config = plan.make_config(workspace, task=task, data=name, start="scratch", size="1m", vocab_size=600, train=train, options=TASKS[task])
     run = workspace.new_run(config)
     worker.set_up("cpu")
-    return worker.make_job(workspace, run, torch.device("cpu"), Report(run)), time.perf_counter() - begin
+    return make_job(workspace, run, torch.device("cpu"), Report(run)), time.perf_counter() - begin
 
 
 def steps(folder: Path, task: str, options: argparse.Namespace) -> Result:

@@ -13,7 +13,8 @@ from fm_gui.errors import UserError
 from fm_gui.tasks import features, get_task
 from fm_gui.tasks.heads import STRENGTHS, fit_layer, last_linear
 from fm_gui.tasks.text_classification import pad
-from fm_gui.train import loop, worker
+from fm_gui.train import backoff, loop, worker
+from fm_gui.train.checkpoint import LoopState
 from tests.train.jobs import toy_config, toy_job
 
 TASK = "text-classification"
@@ -161,3 +162,25 @@ def test_held_out_rows_choose_the_penalty():
     with torch.inference_mode():
         guess = layer(torch.from_numpy(held[0])).argmax(-1).numpy()
     assert f1_score(held[1], guess, average="macro") == pytest.approx(max(right), abs=0.03)
+
+
+def test_a_damaged_cache_is_made_again(workspace):
+    job, _ = head_job(workspace)
+    whole = np.array(job.data["train"]["features"])
+    for file in (workspace.root / "cache" / "features").glob("*.npy"):
+        file.write_bytes(file.read_bytes()[:2000])
+    again, _ = head_job(workspace)
+    assert np.array_equal(again.data["train"]["features"], whole)
+
+
+def test_out_of_memory_takes_fewer_rows_until_one_is_left(workspace):
+    job, report = head_job(workspace)
+    state, seen = LoopState(), []
+    with pytest.raises(UserError) as problem:
+        while True:
+            steps = loop.steps_from(job, 0)
+            step = next(steps)
+            steps.close()
+            seen.append(max(len(batch["input_ids"]) for batch in step.micro))
+            backoff.shrink(job, state, report, step)
+    assert problem.value.code == "out-of-memory-longest" and seen[:4] == [8, 4, 2, 1] and len(seen) <= 5

@@ -8,7 +8,7 @@ import torch
 from fm_gui import plan
 from fm_gui.data.adding import add_dataset
 from fm_gui.tasks import get_task
-from fm_gui.train import worker
+from fm_gui.train.job import make_job
 from fm_gui.train.report import Report
 
 OPTIONS = {"text-classification": {"max_length": 32}, "masked-lm": {"context": 32}, "causal-lm": {"context": 32}}
@@ -42,7 +42,7 @@ def toy_job(workspace, task_name: str, name: str = "", **settings):
     run = workspace.new_run(toy_config(workspace, task_name, **settings), name)
     report = Report(run)
     torch.set_num_threads(1)
-    return worker.make_job(workspace, run, torch.device("cpu"), report), report
+    return make_job(workspace, run, torch.device("cpu"), report), report
 
 
 def curve(run) -> list[tuple]:

@@ -51,10 +51,10 @@ def test_a_resumed_run_draws_the_unbroken_curve(workspace, name):
     first, _ = toy_job(workspace, name, "broken", **settings)
     with pytest.raises(Stopped):
         loop.train(first, LoopState(steps=6), StopsAt(first.run, 4), 3)
-    from fm_gui.train import worker
+    from fm_gui.train.job import make_job
 
     report = Report(first.run)
-    again = worker.make_job(workspace, first.run, torch.device("cpu"), report)
+    again = make_job(workspace, first.run, torch.device("cpu"), report)
     state = load_checkpoint(first.run.path / "checkpoint", again.model, again.optimizers)
     assert state.step == 4 and not state.finished
     report.rewind(state.step, state.check_due)
