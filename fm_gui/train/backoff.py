@@ -4,12 +4,14 @@ Each is answered by the least change that lets the run go on with the same effec
 incident log. What was changed stands in LoopState, so a resumed run does not learn it again the hard way.
 """
 
+import contextlib
+import ctypes
 import errno
 import gc
 import statistics
 import sys
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Literal
@@ -23,6 +25,7 @@ from fm_gui.train.checkpoint import LoopState, load_newest
 
 ROLLBACKS = 2  # how often a run goes back to a checkpoint with half the rate before it gives up
 RESTARTS = 2  # how often a process whose device is out of order starts again
+RESERVE = 64 * 2**20  # bytes for threads that save and make batches ready
 CHECK_TOKENS = 2048  # tokens in memory at once while scoring, about what the tasks take by themselves
 
 _MEMORY = ("out of memory", "can't allocate memory", "cannot allocate memory", "bad_alloc", "cublas_status_alloc_failed", "could not create a memory", "could not create a primitive")  # the last two: oneDNN
@@ -71,13 +74,40 @@ def bound_memory() -> None:
         resource.setrlimit(resource.RLIMIT_DATA, (wanted, hard))
 
 
+@contextlib.contextmanager
+def within(device: torch.device) -> Iterator[None]:
+    """Keep RESERVE bytes of what bound_memory() allows out of a step's reach.
+
+    The allocator keeps what a step once had, and glibc ends a process one of whose threads finds no room for its own variables.
+    """
+    if device.type != "cpu" or not sys.platform.startswith("linux"):
+        yield
+        return
+    import resource
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_DATA)
+    if soft != resource.RLIM_INFINITY:
+        resource.setrlimit(resource.RLIMIT_DATA, (max(0, soft - RESERVE), hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_DATA, (soft, hard))
+
+
 def release(job) -> None:
     """Give back what a step that failed still holds."""
     for optimizer in job.optimizers:
         optimizer.zero_grad(set_to_none=True)
+    give_back(job.device)
+
+
+def give_back(device: torch.device) -> None:
+    """Give memory that is no longer used back to the device."""
     gc.collect()
-    if job.device.type == "cuda":
+    if device.type == "cuda":
         torch.cuda.empty_cache()
+    elif sys.platform.startswith("linux") and hasattr(libc := ctypes.CDLL(None), "malloc_trim"):
+        libc.malloc_trim(0)  # which freeing no longer does by itself (see set_allocator in worker.py)
 
 
 def apply(job, state: LoopState) -> None:

@@ -236,7 +236,8 @@ class _Loop:
     def attempt(self, work: Callable[[], Any]) -> Any:
         """What ``work`` gives; None if memory ran out, or if it was compiled and that does not work here."""
         try:
-            return work()
+            with backoff.within(self.job.device):
+                return work()
         except (MemoryError, RuntimeError, OSError) as problem:
             if self.job.shell is not None:  # the other ranks are in the middle of the same block: nobody can try again alone
                 raise

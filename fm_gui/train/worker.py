@@ -7,7 +7,6 @@ Under torchrun several of these work on one run: the first tells, the others hea
 
 import contextlib
 import ctypes
-import gc
 import os
 import shutil
 import signal
@@ -25,11 +24,15 @@ RESTARTED = "FM_GUI_RESTARTED"  # how often this process has started itself agai
 
 
 def set_allocator() -> None:
-    """Let glibc keep freed memory for the next large tensor instead of returning it: 1.1x to 1.2x on a CPU (mallopt(3))."""
+    """Let glibc keep freed memory for the next large tensor instead of returning it: 1.1x to 1.2x on a CPU (mallopt(3)).
+
+    In one arena: with one each, a thread would hold the whole pad, and find nothing where another has freed all memory there is.
+    """
     if sys.platform.startswith("linux"):
         libc = ctypes.CDLL(None)
         if hasattr(libc, "mallopt"):
-            m_trim_threshold, m_top_pad, m_mmap_max = -1, -2, -4
+            m_trim_threshold, m_top_pad, m_mmap_max, m_arena_max = -1, -2, -4, -8
+            libc.mallopt(m_arena_max, 1)
             libc.mallopt(m_mmap_max, 0)
             libc.mallopt(m_trim_threshold, 2**31 - 1)
             libc.mallopt(m_top_pad, 64 * 2**20)
@@ -146,6 +149,7 @@ def learn_and_judge(workspace: Workspace, run: Run, device_name: str, report) ->
     report.phase("preparing")
     import torch
 
+    from fm_gui.train import backoff
     from fm_gui.train.checkpoint import recover
     from fm_gui.train.job import make_job
     from fm_gui.train.report import Stopped
@@ -167,7 +171,7 @@ def learn_and_judge(workspace: Workspace, run: Run, device_name: str, report) ->
     from fm_gui.train.planned import finish_estimate
 
     del job  # the judge may need its memory
-    give_back(device_name)
+    backoff.give_back(torch.device(device_name))
     report.phase("evaluating")
     try:
         report.with_room(lambda: judge(run, report, device_name, state.check_tokens, wanted))
@@ -193,18 +197,20 @@ def set_up(device_name: str, processes: int = 1) -> None:
     if device_name.startswith("cuda"):
         torch.cuda.set_device(device_name)
     elif device_name == "cpu":
+        _load_early()
         backoff.bound_memory()
 
 
-def give_back(device_name: str) -> None:
-    """Give memory that is no longer used back to the device."""
-    import torch
+def _load_early() -> None:
+    """Load what else would be loaded where memory has run out, which some libraries do not survive.
 
-    gc.collect()
-    if device_name.startswith("cuda"):
-        torch.cuda.empty_cache()
-    elif sys.platform.startswith("linux") and hasattr(libc := ctypes.CDLL(None), "malloc_trim"):
-        libc.malloc_trim(0)  # which freeing no longer does by itself (see set_allocator)
+    OpenBLAS asks for its first memory until it is given, and glibc ends a process that cannot keep a thread's first variables.
+    """
+    import sklearn.metrics  # noqa: F401  brings scipy, thus OpenBLAS
+    import torch
+    import transformers.modeling_utils  # noqa: F401
+
+    torch.nn.functional.linear(torch.ones(512, 64, requires_grad=True), torch.ones(512, 64)).exp().sum().backward()  # in all threads
 
 
 def learn(run: Run, job, report):
