@@ -16,6 +16,7 @@ class Limits:
     """Of one visitor where not said otherwise; sizes in bytes."""
 
     minutes: float = 5.0  # of one training
+    work: float = 15.0  # minutes of one run in all, with what comes before and after the training
     steps: int = 500  # of one that is not bounded by time
     batch: int = 64
     parameters: int = 16_000_000  # of a model made from scratch

@@ -129,12 +129,15 @@ class Task:
         """Steps from global step ``at`` on, without end; each a pure function of (seed, step), whatever ``micro_tokens``."""
         raise NotImplementedError
 
-    def precompute(self, model, processor, data: "Prepared", config: RunConfig, device, workspace: "Workspace", beat) -> "Prepared":
-        """``data`` with what is the same in every epoch, computed once and cached; as it is, unless the task says so."""
+    def precompute(self, model, processor, data: "Prepared", config: RunConfig, device, workspace: "Workspace", beat, tokens: int = 0) -> "Prepared":
+        """``data`` with what is the same in every epoch, computed once and cached; as it is, unless the task says so.
+
+        ``tokens`` are in memory at once; 0 takes what is usually fast.
+        """
         return data
 
-    def warm_start(self, model, processor, data: "Prepared", config: RunConfig, device, beat) -> None:
-        """Before the first step: set what need not be learned step by step. Nothing, unless the task says so."""
+    def warm_start(self, model, processor, data: "Prepared", config: RunConfig, device, beat, tokens: int = 0) -> None:
+        """Before the first step: set what need not be learned step by step, ``tokens`` in memory at once. Nothing, unless the task says so."""
 
     def loss(self, model, batch) -> tuple["torch.Tensor", int]:
         """(sum over the batch's items, number of items); items are rows, or predicted tokens for language models."""

@@ -15,14 +15,14 @@ from fm_gui.files import sync_to_disk
 from fm_gui.tasks.heads import head_inputs
 
 
-def cached(folder: Path, model, layer, pad, sequences, device, beat) -> np.ndarray:
+def cached(folder: Path, model, layer, pad, sequences, device, beat, micro_tokens: int) -> np.ndarray:
     """The inputs of ``layer`` for each of ``sequences`` (a Ragged), from ``folder`` when the same was computed before."""
     place = folder / f"{_key(model, layer, sequences, device)}.npy"
     shape = (len(sequences), layer.in_features)
     if (known := _whole(place, shape)) is not None:
         return known
     folder.mkdir(parents=True, exist_ok=True)
-    computed = head_inputs(model, layer, pad, [sequences[i] for i in range(len(sequences))], device, beat)
+    computed = head_inputs(model, layer, pad, [sequences[i] for i in range(len(sequences))], device, beat, micro_tokens)
     beside = place.with_name(f".{place.stem}.{uuid.uuid4().hex[:8]}.npy")
     try:
         np.save(beside, computed)

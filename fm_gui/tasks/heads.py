@@ -14,7 +14,7 @@ STRENGTHS = (0.003, 0.01, 0.03, 0.1)  # among which held-out rows choose where t
 ITERATIONS = 100  # at most, of a fit
 
 
-def fit_head(model, pad, sequences, labels: np.ndarray, classes: int, device, beat, balanced: bool = False) -> bool:
+def fit_head(model, pad, sequences, labels: np.ndarray, classes: int, device, beat, balanced: bool = False, micro_tokens: int = 2048) -> bool:
     """Fit the model's last linear layer to ``labels`` by logistic regression on its inputs; False if it has no such layer.
 
     ``pad(sequences)`` makes a batch; ``labels`` are int, one a sequence. All other weights stay as they are.
@@ -22,7 +22,7 @@ def fit_head(model, pad, sequences, labels: np.ndarray, classes: int, device, be
     layer = last_linear(model, classes)
     if layer is None or len(np.unique(labels)) < 2:
         return False
-    fit_layer(layer, head_inputs(model, layer, pad, sequences, device, beat), labels, balanced=balanced, beat=beat)
+    fit_layer(layer, head_inputs(model, layer, pad, sequences, device, beat, micro_tokens), labels, balanced=balanced, beat=beat)
     return True
 
 

@@ -94,13 +94,13 @@ class TextClassification(Task):
         """Whether the head is all that is trained; a model from scratch knows nothing that a head could use."""
         return config.options.get("trained") == "head" and config.model.start != "scratch"
 
-    def precompute(self, model, processor, data, config, device, workspace, beat):
+    def precompute(self, model, processor, data, config, device, workspace, beat, tokens=0):
         if not self._probes(config):
             return data
         layer, folder = last_linear(model, len(data.labels)), workspace.root / "cache" / "features"
 
         def with_features(part: Part) -> Part:
-            return Part(part.columns | {"features": cached(folder, model, layer, lambda ids: pad(ids, processor), part["input_ids"], device, beat)}, part.rows)
+            return Part(part.columns | {"features": cached(folder, model, layer, lambda ids: pad(ids, processor), part["input_ids"], device, beat, tokens or EVAL_TOKENS)}, part.rows)
 
         return replace(data, parts=data.parts | {name: with_features(data[name]) for name in ("train", "validation")})
 
@@ -125,6 +125,8 @@ class TextClassification(Task):
         return -(-len(part) // config.train.batch_size)
 
     def lengths(self, part, config):
+        if "features" in part.columns:  # a vector a row: nothing to save by cutting
+            return np.ones(len(part), np.int64)
         return np.minimum(-(-part["input_ids"].lengths // STEP) * STEP, self.limit(config))
 
     def batches(self, processor, part, config, at, micro_tokens):
@@ -134,10 +136,7 @@ class TextClassification(Task):
         weights = self._weights(part, config)
         lengths = self.lengths(part, config)
         for index, _, rows in steps(train.seed, len(part), train.batch_size, at):
-            if "features" in part.columns:  # a vector a row: nothing to save by cutting
-                cuts = micro_batches(rows, np.ones(len(part), np.int64), len(rows), train.micro_batch_size, train.processes)
-            else:
-                cuts = micro_batches(rows, lengths, micro_tokens, train.micro_batch_size, train.processes)
+            cuts = micro_batches(rows, lengths, micro_tokens, train.micro_batch_size, train.processes)
             yield Step(index, (index + 1) / per_epoch, [self._collate(processor, part, cut, int(lengths[cut].max()), weights, config) for cut in cuts])
 
     def _weights(self, part, config):
@@ -160,7 +159,7 @@ class TextClassification(Task):
             batch["features"] = torch.from_numpy(part["features"][rows])
         return batch
 
-    def warm_start(self, model, processor, data, config, device, beat):
+    def warm_start(self, model, processor, data, config, device, beat, tokens=0):
         if config.model.start == "scratch" or not config.options["head_first"]:
             return
         part, balanced = data["train"], config.options["class_weights"] == "balanced"
@@ -170,7 +169,7 @@ class TextClassification(Task):
             if len(np.unique(labels[rows])) > 1:
                 fit_layer(layer, part["features"][rows], labels[rows], (held["features"], np.asarray(held["label"])), balanced, beat)
             return
-        fit_head(model, lambda ids: pad(ids, processor), [part["input_ids"][i] for i in rows], labels[rows], model.config.num_labels, device, beat, balanced)
+        fit_head(model, lambda ids: pad(ids, processor), [part["input_ids"][i] for i in rows], labels[rows], model.config.num_labels, device, beat, balanced, tokens or EVAL_TOKENS)
 
     def loss(self, model, batch):
         import torch.nn.functional as F

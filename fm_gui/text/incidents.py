@@ -4,6 +4,7 @@ WORDS: dict[str, tuple[str, str]] = {
     # memory
     "incident.memory-micro": ("Memory ran out at step {step:,}. From here on {rows} rows are in memory at a time instead of {before}: the same result, a little slower. Nothing was lost.", "第 {step:,} 步时内存不足。此后每次只在内存中放 {rows} 行（原来 {before} 行）：结果相同，稍慢一些，没有丢失任何内容。"),
     "incident.memory-activation": ("Memory ran out at step {step:,} with a single row. From here on parts of a step are computed twice instead of kept (activation checkpointing): the same result, about a third slower.", "第 {step:,} 步时只放一行内存也不够。此后一步的一部分会算两遍而不保存（激活检查点）：结果相同，约慢三分之一。"),
+    "incident.memory-read": ("Memory ran out while the model read the texts before the first step. It reads fewer at a time from here on: the same result.", "第一步之前模型读取文本时内存不足。此后每次读取更少的文本，结果相同。"),
     "incident.memory-check": ("Memory ran out while scoring the held-back rows. They are scored in smaller batches from here on: the same score.", "给预留数据评分时内存不足。此后分更小的批评分，分数相同。"),
     "incident.memory-back": ("Memory ran out in the middle of changing the weights at step {step:,}. It went back to the saved step {back:,} and needs less memory from here on; no result is lost.", "第 {step:,} 步更新权重时内存不足。已退回到保存的第 {back:,} 步，此后占用更少内存；没有丢失结果。"),
     # numbers
@@ -13,6 +14,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "incident.loss-zero": ("The loss has been exactly 0 for {points} points in a row at step {step:,}: everything is known by heart, or there is nothing to predict. Look at the examples on the Train page.", "到第 {step:,} 步，损失连续 {points} 个点都是 0：要么已全部背下，要么没有可预测的内容。请查看“训练”页的示例。"),
     # time
     "incident.few-steps": ("A step takes about {seconds} s here, so only {steps:,} fit the {minutes:g} minutes: too few to learn much. Give it more minutes, or choose a smaller model, a shorter text or a smaller batch.", "这里每一步约需 {seconds} 秒，{minutes:g} 分钟内只够 {steps:,} 步，学不到多少。请给更多时间，或选更小的模型、更短的文本、更小的批。"),
+    "incident.demo-time": ("A run may take {minutes:g} minutes in this demo, from reading the data to the score; it was stopped there. On your own machine there is no such limit.", "在此演示中，一次训练从读取数据到评分最多 {minutes:g} 分钟，已在此停止。在自己的电脑上没有此限制。"),
     # device and program
     "incident.device-error": ("The device reported an error that only a fresh process can clear ({reason}). The process was started again and goes on from the saved step {back:,}.", "设备报告了只有重启进程才能清除的错误（{reason}）。进程已重新启动，从保存的第 {back:,} 步继续。"),
     "incident.loader-again": ("The thread that prepares the next batches ended on an error at step {step:,} ({reason}). It was started again; nothing is lost.", "准备下一批数据的线程在第 {step:,} 步出错结束（{reason}）。已重新启动，没有丢失任何内容。"),

@@ -136,8 +136,11 @@ def shrink(job, state: LoopState, report, step: Step) -> None:
     apply(job, state)
 
 
-def fitting(job, state: LoopState, report, score: Callable[[int], Any]) -> Any:
-    """``score(tokens)`` with as many tokens in memory at once as fit: halved whenever memory runs out. 0 is the task's own number."""
+def fitting(job, state: LoopState, report, score: Callable[[int], Any], told: str = "memory-check") -> Any:
+    """``score(tokens)`` with as many tokens in memory at once as fit: halved whenever memory runs out, which the incident ``told`` says.
+
+    0 is the task's own number.
+    """
     while True:
         try:
             return score(state.check_tokens)
@@ -146,7 +149,7 @@ def fitting(job, state: LoopState, report, score: Callable[[int], Any]) -> Any:
                 raise
         release(job)  # here, where the error and all that its frames held is gone
         state.check_tokens = max(1, (state.check_tokens or CHECK_TOKENS) // 2)
-        report.incident("memory-check")
+        report.incident(told)
 
 
 def uncompile(model) -> bool:

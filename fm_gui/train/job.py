@@ -6,7 +6,8 @@ from fm_gui.data.dataset import Dataset
 from fm_gui.data.prepare import prepare
 from fm_gui.runs import Run
 from fm_gui.tasks import get_task
-from fm_gui.train import sharded
+from fm_gui.train import backoff, sharded
+from fm_gui.train.checkpoint import LoopState
 from fm_gui.train.loop import Job
 from fm_gui.train.measure import pick_precision
 from fm_gui.train.optim import make_optimizers
@@ -26,7 +27,7 @@ def precompute(job, workspace: Workspace, report) -> None:
     needed = 4 * getattr(job.model.config, "hidden_size", 0) * sum(map(len, parts))  # bytes at most: a vector a row
 
     def made():
-        return job.task.precompute(job.model, job.processor, job.data, job.config, job.device, workspace, report.beat)
+        return backoff.fitting(job, LoopState(), report, lambda tokens: job.task.precompute(job.model, job.processor, job.data, job.config, job.device, workspace, report.beat, tokens), "memory-read")
 
     job.ranks.share(lambda: report.with_room(made, needed) and None)
     job.data = made()
@@ -66,4 +67,4 @@ def _prepared(workspace: Workspace, config, task, report):
 
 def warm(job, report) -> None:
     """What the task sets before the first step."""
-    job.task.warm_start(job.model, job.processor, job.data, job.config, job.device, report.beat)
+    backoff.fitting(job, LoopState(), report, lambda tokens: job.task.warm_start(job.model, job.processor, job.data, job.config, job.device, report.beat, tokens), "memory-read")

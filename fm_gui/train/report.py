@@ -18,6 +18,7 @@ from typing import TypeVar
 
 from safetensors import SafetensorError
 
+from fm_gui import demo
 from fm_gui.errors import UserError
 from fm_gui.files import append_line, is_disk_full, sync_to_disk, write_json, write_text
 from fm_gui.runs import Run, read_lines
@@ -53,6 +54,7 @@ class Report:
         self._untold = False  # status.json could not be written
         self._stack = None
         self._ballast = run.path / ".ballast"
+        self.ends = time.monotonic() + 60 * demo.LIMITS.work if demo.is_demo() else math.inf
 
     # -- status
 
@@ -92,6 +94,13 @@ class Report:
             raise Stopped
 
     def stop_asked(self) -> bool:
+        """True if the person wants it to end, or its time in a demo is over, which is told once."""
+        with self.lock:
+            if over := time.monotonic() > self.ends:
+                self.ends = math.inf
+        if over:
+            (self.run.path / "stop").touch()
+            self.incident("demo-time", minutes=demo.LIMITS.work)
         return (self.run.path / "stop").exists()
 
     # -- metrics and events

@@ -10,12 +10,16 @@ from fm_gui import plan
 from fm_gui.config import ModelSpec
 from fm_gui.data.prepare import Part
 from fm_gui.errors import UserError
-from fm_gui.tasks import features, get_task
+from fm_gui.tasks import features, get_task, heads
 from fm_gui.tasks.heads import STRENGTHS, fit_layer, last_linear
 from fm_gui.tasks.text_classification import pad
 from fm_gui.train import backoff, loop, worker
 from fm_gui.train.checkpoint import LoopState
+from fm_gui.train.job import make_job, warm
+from fm_gui.train.largest import planned_work
+from fm_gui.train.report import Report
 from tests.train.jobs import toy_config, toy_job
+from tests.train.test_backoff import incidents
 
 TASK = "text-classification"
 
@@ -184,3 +188,33 @@ def test_out_of_memory_takes_fewer_rows_until_one_is_left(workspace):
             seen.append(max(len(batch["input_ids"]) for batch in step.micro))
             backoff.shrink(job, state, report, step)
     assert problem.value.code == "out-of-memory-longest" and seen[:4] == [8, 4, 2, 1] and len(seen) <= 5
+
+
+@pytest.mark.parametrize("trained", ["head", "all"])
+def test_memory_that_runs_out_while_texts_are_read_is_told_and_less_is_read_at_a_time(workspace, monkeypatch, trained):
+    job, _ = toy_job(workspace, TASK, start="minilm", options={"trained": trained}, dropout=0.0)
+    run = workspace.new_run(job.config, "again")
+    for file in (workspace.root / "cache" / "features").glob("*"):
+        file.unlink()
+    real, asked = heads.head_inputs, []
+
+    def head_inputs(*given):
+        asked.append(given[-1])
+        if given[-1] > 600:
+            raise MemoryError
+        return real(*given)
+
+    monkeypatch.setattr(heads, "head_inputs", head_inputs)
+    monkeypatch.setattr(features, "head_inputs", head_inputs)
+    report = Report(run)
+    again = make_job(workspace, run, job.device, report)
+    warm(again, report)
+    assert asked[:3] == [2048, 1024, 512] and set(incidents(run)) == {"memory-read"}
+    warm(job, report)
+    assert torch.allclose(layer_of(again).weight, layer_of(job).weight, atol=5e-3)  # a fit ends where it is near enough
+
+
+def test_a_step_of_features_costs_a_row_a_text(workspace):
+    job, _ = head_job(workspace, batch_size=16)
+    work, _ = planned_work(job, 2)
+    assert work.tolist() == [16, 16]

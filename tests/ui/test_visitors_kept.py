@@ -8,8 +8,10 @@ import pytest
 from fm_gui import demo, preflight
 from fm_gui.config import ModelSpec, TrainSettings
 from fm_gui.errors import UserError
+from fm_gui.train.report import Report, Stopped
 from fm_gui.ui import visitors as v
 from fm_gui.workspace import Workspace
+from tests.train.test_backoff import incidents
 from tests.ui.runs_for_tests import make_run
 
 
@@ -115,6 +117,19 @@ def test_limits_hold_for_all_kinds_of_training(monkeypatch):
     assert demo.limited(free).model_dump() == free.model_dump() | {"minutes": 5.0, "batch_size": 64, "processes": 1, "device": "cpu"}
     assert demo.limited(TrainSettings(minutes=None, epochs=100)).max_steps == 500
     assert ModelSpec().size == "5m"  # what a person gets who chooses nothing is small enough
+
+
+def test_what_comes_before_and_after_the_training_is_bounded_too(workspace, monkeypatch):
+    run = make_run(workspace, "mine", "preparing")
+    assert Report(run).ends == float("inf")
+    monkeypatch.setenv(demo.VARIABLE, "/demo")
+    report = Report(run)
+    report.beat()
+    monkeypatch.setattr(report, "ends", time.monotonic() - 1)
+    for _ in range(2):
+        with pytest.raises(Stopped):
+            report.beat()
+    assert incidents(run) == ["demo-time"]
 
 
 def test_nobody_asks_for_nothing():
