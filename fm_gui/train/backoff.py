@@ -61,17 +61,25 @@ def bound_memory() -> None:
     """Let an allocation that memory cannot hold fail, which a run survives, instead of the system ending a process, which it may not.
 
     Linux promises more memory than there is, and kills when the promise is called in. What this process has now and what is
-    free is all that it may have (setrlimit(2), RLIMIT_DATA).
+    free is all that it may have (setrlimit(2), RLIMIT_DATA). Said anew after a failure: much of what was promised is not used.
     """
     if not sys.platform.startswith("linux"):
         return
     import resource
 
     used = next(int(line.split()[1]) * 1024 for line in Path("/proc/self/status").read_text(encoding="utf-8").splitlines() if line.startswith("VmData:"))
-    soft, hard = resource.getrlimit(resource.RLIMIT_DATA)
+    _, hard = resource.getrlimit(resource.RLIMIT_DATA)
     wanted = used + memory()[1]
-    if soft == resource.RLIM_INFINITY or wanted < soft:
-        resource.setrlimit(resource.RLIMIT_DATA, (wanted, hard))
+    resource.setrlimit(resource.RLIMIT_DATA, (wanted if hard == resource.RLIM_INFINITY else min(wanted, hard), hard))
+
+
+def bounded() -> bool:
+    """True in a process that called bound_memory()."""
+    if not sys.platform.startswith("linux"):
+        return False
+    import resource
+
+    return resource.getrlimit(resource.RLIMIT_DATA)[0] != resource.RLIM_INFINITY
 
 
 @contextlib.contextmanager
@@ -80,14 +88,13 @@ def within(device: torch.device) -> Iterator[None]:
 
     The allocator keeps what a step once had, and glibc ends a process one of whose threads finds no room for its own variables.
     """
-    if device.type != "cpu" or not sys.platform.startswith("linux"):
+    if device.type != "cpu" or not bounded():
         yield
         return
     import resource
 
     soft, hard = resource.getrlimit(resource.RLIMIT_DATA)
-    if soft != resource.RLIM_INFINITY:
-        resource.setrlimit(resource.RLIMIT_DATA, (max(0, soft - RESERVE), hard))
+    resource.setrlimit(resource.RLIMIT_DATA, (max(0, soft - RESERVE), hard))
     try:
         yield
     finally:
@@ -99,6 +106,8 @@ def release(job) -> None:
     for optimizer in job.optimizers:
         optimizer.zero_grad(set_to_none=True)
     give_back(job.device)
+    if bounded():
+        bound_memory()
 
 
 def give_back(device: torch.device) -> None:

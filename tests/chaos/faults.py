@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import psutil
+
 ROOT = Path(__file__).resolve().parents[2]
 AT = 5  # the step, counted from 1, in which the fault strikes
 
@@ -66,7 +68,13 @@ def little_memory() -> None:
     """As on a machine with so much memory less that a whole batch does not fit; the system itself refuses what is too much."""
     from fm_gui.train import backoff
 
-    backoff.memory = lambda: (0, int(os.environ["FAULT_BYTES"]))
+    process, first = psutil.Process(), []
+
+    def memory() -> tuple[int, int]:
+        first.append(used := process.memory_info().rss)
+        return 0, max(0, int(os.environ["FAULT_BYTES"]) + first[0] - used)
+
+    backoff.memory = memory
 
 
 def other_weights() -> None:
