@@ -94,13 +94,20 @@ def thin(part, rows: np.ndarray):
 
 
 def save_seconds(job, size: int) -> float:
-    """Seconds of bringing the weights to the disk as a checkpoint does, hashed and synced; 0 where it has no room to try."""
+    """Seconds of bringing the weights to the disk as a checkpoint does, hashed and synced; 0 where it has no room to try.
+
+    They are read back too, untimed, as a run does with its best ones at the end: that may take more memory than its steps.
+    """
     import shutil
 
     from fm_gui.train.checkpoint import Snapshot, aside_of, weights_of, write_snapshot
+    from fm_gui.train.sharded import put_weights
 
     if shutil.disk_usage(job.run.path).free < 2 * size:
         return 0.0
     begin, folder = time.perf_counter(), job.run.path / "tried"
     write_snapshot(folder, Snapshot({"model.safetensors": weights_of(job.model, copied=False)}, {}), aside_of(folder))
-    return time.perf_counter() - begin
+    seconds = time.perf_counter() - begin
+    if job.config.train.keep_best and job.shell is None:
+        put_weights(job.model, folder / "model.safetensors")
+    return seconds

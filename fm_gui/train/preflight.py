@@ -98,7 +98,7 @@ def measure(workspace: Workspace, run: Run, teller: Teller) -> None:
     from fm_gui.train.check import CHECK_ITEMS
     from fm_gui.train.checkpoint import LoopState, sizes
     from fm_gui.train.job import bare_job, precompute
-    from fm_gui.train.measure import peak_memory
+    from fm_gui.train.measure import forget_peak, peak_memory
     from fm_gui.train.report import Report
 
     born, ready = psutil.Process().create_time(), time.time()  # a run says "preparing" here
@@ -111,16 +111,21 @@ def measure(workspace: Workspace, run: Run, teller: Teller) -> None:
     job = bare_job(workspace, run, device, report)
     backoff.apply(job, LoopState())
     start = time.time() - ready
+    prepared = job.data
     precompute(job, workspace, report)
     cached = time.time()
     precompute(job, workspace, report)  # once more: what was computed is kept, and the run will find it
+    if job.data is not prepared:  # nor will it need the memory for it
+        backoff.give_back(device)
+        forget_peak(device)
     teller.write({"device": str(device), "launch_seconds": ready - born, "start_seconds": start + time.time() - cached + first_fit(job)})
     teller.at(0.3, "preflight.doing.steps")
     steps = _steps(job, teller, report.beat)
     teller.at(0.7, "preflight.doing.check")
     each_check, judging = check(job, CHECK_ITEMS), evaluation(job, workspace)
-    on_disk, peak = sizes(job.model, job.optimizers), peak_memory(device)
+    on_disk = sizes(job.model, job.optimizers)
     save = save_seconds(job, on_disk.weights)
+    peak = peak_memory(device)
     teller.write(steps | {
         "seconds_per_check": each_check, "peak_memory": peak, "weight_bytes": on_disk.weights, "checkpoint_bytes": on_disk.checkpoint,
         # the last checkpoint and the model folder are waited for; the others are written beside the steps, which on a CPU wait for its cores

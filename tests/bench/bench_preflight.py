@@ -31,7 +31,7 @@ RUNS = [
     (CLASSIFY, {"architecture": "bert", "size": "5m", "train": {"max_steps": 60, "batch_size": 64}}),
     (CLASSIFY, {"architecture": "modernbert", "size": "1m", "train": {"max_steps": 100, "batch_size": 8}}),
     (CLASSIFY, {"architecture": "bert", "size": "12m", "train": {"max_steps": 30, "optimizer": "muon", "learning_rate": 0.01}}),
-    (CLASSIFY, {"start": "minilm", "train": {"max_steps": 30, "micro_batch_size": 32}}),
+    (CLASSIFY, {"start": "minilm", "preset": "quick", "train": {"max_steps": 30}}),
     (CLASSIFY, {"start": "minilm", "train": {"max_steps": 30, "batch_size": 16}, "options": {"max_length": 24}}),
     (CLASSIFY, {"start": "minilm", "train": {"max_steps": 25, "activation_checkpointing": True}}),
     (CLASSIFY, {"start": "minilm", "minutes": 1.0}),
@@ -50,7 +50,7 @@ RUNS = [
 def config_of(workspace: Workspace, task: str, rest: dict):
     asked = {"start": "scratch" if "architecture" in rest else ""} | rest
     asked["train"] = {"device": "cpu", "early_stopping": False} | rest.get("train", {})
-    return plan.make_config(workspace, task=task, data="tickets" if task == CLASSIFY else "english-docs", preset="quick", **asked)
+    return plan.make_config(workspace, task=task, data="tickets" if task == CLASSIFY else "english-docs", **{"preset": "balanced"} | asked)
 
 
 def all_memory(process: psutil.Process) -> int:
