@@ -7,11 +7,11 @@ import json
 import pytest
 
 from tests.bench import __main__ as bench
-from tests.bench import compare
+from tests.bench import bench_gpt, compare, prose
 
 
 def test_every_bench_is_reachable_and_says_what_it_measures():
-    assert {"data", "finetune", "overhead", "quality", "quick"} <= set(bench.names())
+    assert {"data", "finetune", "gpt", "mlm", "overhead", "quality", "quick"} <= set(bench.names())
     for name in bench.names():
         module = importlib.import_module(f"tests.bench.bench_{name}")
         assert list(inspect.signature(module.main).parameters) == ["argv"], name
@@ -62,3 +62,32 @@ def test_several_results_are_one_object(capsys):
 def test_peak_is_a_rate_of_this_machine():
     assert compare.peak_flops() > 1e8
     assert compare.mfu(5e9, 1e10).startswith("50% of")
+
+
+def test_prose_of_an_own_file_comes_once_and_stays_on_its_page(tmp_path):
+    file = tmp_path / "own.txt"
+    paragraphs = [f"Paragraph number {n} of a\n text that is long enough." for n in range(45)]
+    file.write_text("\n\n".join([*paragraphs, paragraphs[3], "short"]), encoding="utf-8")
+    rows = list(prose.cut(prose.own(file), 0))
+    assert [text for _, text in rows] == [one.replace("\n", "") for one in paragraphs]
+    assert {page for page, _ in rows} == {"own.txt 0", "own.txt 1", "own.txt 2"}
+    assert 10 <= len(list(prose.cut(prose.own(file), 500))) <= 12
+    pages = list(prose.joined(rows))
+    assert [page for page, _ in pages] == ["own.txt 0", "own.txt 1", "own.txt 2"] and pages[0][1].count("\n\n") == 19
+    assert max(len(text) for _, text in prose.joined([("long", "x" * 1_500)] * 5)) <= prose.PAGE
+
+
+def test_prose_of_packages_is_sentences_of_many_pages():
+    some = list(prose.cut(prose.packaged(), 20_000))
+    assert sum(len(text) for _, text in some) >= 20_000 and len({page for page, _ in some}) > 3
+
+
+def test_the_peers_rate_rises_and_falls_as_nanogpts_does():
+    assert bench_gpt.share_of_rate(0, 10_000) == 1 / 101 and bench_gpt.share_of_rate(100, 10_000) == 1.0
+    assert bench_gpt.share_of_rate(10_000, 10_000) == pytest.approx(0.1) and bench_gpt.share_of_rate(20, 200) == 1.0
+
+
+def test_without_the_peer_nothing_is_measured(capsys):
+    bench_gpt.main(["--json"])
+    told = json.loads(capsys.readouterr().out)
+    assert told["ratio"] is None and "git clone" in told["name"]
