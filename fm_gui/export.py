@@ -36,10 +36,14 @@ def export_zip(run: Run, out: str | Path, lang: str = "en", progress: Progress |
     What the check found is left in the run folder's export.json. Raises UserError without a finished model, if ``out``
     cannot be written, or if the unpacked model answers differently; then nothing is left behind.
     """
-    out, tell = Path(out), progress or (lambda share, key: None)
+    return write_zip(run, contents(run, lang), out, progress or (lambda share, key: None), verify)
+
+
+def write_zip(run: Run, files: dict[str, Path | str], out: str | Path, tell: Progress, check: Callable[[Run, Path], dict], **about) -> Path:
+    """The zip of ``files`` at ``out`` once ``check(run, zip)`` found its answers the same; see ``export_zip``, which raises the same."""
+    out = Path(out)
     if not out.parent.is_dir():
         raise UserError("export-folder", folder=str(out.parent), file=out.name)
-    files = contents(run, lang)
     beside = out.with_name(f".{out.name}.{os.getpid()}.{time.monotonic_ns()}")
     try:
         tell(0.1, "export.packing")
@@ -50,7 +54,7 @@ def export_zip(run: Run, out: str | Path, lang: str = "en", progress: Progress |
                 else:
                     file.writestr(name, content)
         tell(0.4, "export.checking")
-        checked = verify(run, beside)
+        checked = check(run, beside)
         if checked["identical"] < checked["texts"]:
             raise UserError("export-differs", name=run.id, difference=checked["difference"], file=out.name)
         os.replace(beside, out)
@@ -58,7 +62,7 @@ def export_zip(run: Run, out: str | Path, lang: str = "en", progress: Progress |
         raise UserError("export-write", path=out.name, reason=problem.strerror or str(problem)) from None
     finally:
         beside.unlink(missing_ok=True)
-    write_json(run.path / "export.json", {"time": time.time(), "size": out.stat().st_size, **checked})
+    write_json(run.path / "export.json", {"time": time.time(), "size": out.stat().st_size, **about, **checked})
     tell(1.0, "export.packed")
     return out
 
@@ -74,16 +78,21 @@ def contents(run: Run, lang: str = "en") -> dict[str, Path | str]:
     return files
 
 
-def size(run: Run, lang: str = "en") -> list[tuple[str, int]]:
-    """(name, bytes) of what the zip will hold, largest first."""
-    sizes = {name: part.stat().st_size if isinstance(part, Path) else len(part.encode()) for name, part in contents(run, lang).items()}
+def size(files: dict[str, Path | str]) -> list[tuple[str, int]]:
+    """(name, bytes) of what a zip of ``files`` will hold, largest first."""
+    sizes = {name: part.stat().st_size if isinstance(part, Path) else len(part.encode()) for name, part in files.items()}
     return sorted(sizes.items(), key=lambda entry: -entry[1])
 
 
 def requirements(run: Run) -> str:
     """The versions the model was made with: enough to use it, without fm_gui."""
+    return pinned(run, ("torch", "transformers", "safetensors"))
+
+
+def pinned(run: Run, names: tuple[str, ...]) -> str:
+    """Lines of a requirements.txt: the versions the run was made with, else those that are installed."""
     lines = []
-    for name in ("torch", "transformers", "safetensors"):
+    for name in names:
         made_with = run.config.versions.get(name) or version(name)
         lines.append(f"{name}=={re.split(r'[+]', made_with)[0]}")  # "+cpu" names a build that the index may not have
     return "\n".join(lines) + "\n"
@@ -136,11 +145,16 @@ def held_out_texts(run: Run, count: int) -> Iterator[str]:
 
 
 def _their_logits(folder: Path, head: str, texts: list[str]) -> list:
+    return fresh(folder, texts, "logits.py", head)
+
+
+def fresh(folder: Path, texts: list[str], script: str, *more: str) -> list:
+    """What the model in folder/model answers, asked by a template's script in a process that cannot find us."""
     import numpy as np
 
     write_json(folder / "texts.json", texts)
     # -I: no user packages, no current folder, no PYTHONPATH: fm_gui cannot be found unless it is installed, and is not imported
-    command = [sys.executable, "-I", str(TEMPLATES / "logits.py"), str(folder / "model"), head, str(folder / "texts.json"), str(folder / "out.npz")]
+    command = [sys.executable, "-I", str(TEMPLATES / script), str(folder / "model"), *more, str(folder / "texts.json"), str(folder / "out.npz")]
     environment = dict(os.environ, HF_HUB_OFFLINE="1", CUDA_VISIBLE_DEVICES="", PYTHONUTF8="1", TRANSFORMERS_VERBOSITY="error")
     done = subprocess.run(command, env=environment, capture_output=True, text=True, encoding="utf-8", errors="replace", check=False)
     if done.returncode:

@@ -66,14 +66,15 @@ def _load(path: Path, changed: int, device: str) -> Predictor:
     return Predictor(run, task, model.to(machine.pick(device)).eval(), processor)
 
 
-def predict_file(run: Run, path: Path, out: Path, progress: Callable[[int, int], None] | None = None) -> Path:
+def predict_file(run: Run, path: Path, out: Path, progress: Callable[[int, int], None] | None = None, predictor=None) -> Path:
     """Every row of a file with a prediction beside it, as CSV. Raises UserError if it lacks the text column.
 
-    The text is taken from the column the model was trained on, or the file's only column.
+    The text is taken from the column the model was trained on, or the file's only column. ``predictor`` is who answers in place
+    of the run's whole model (see small.py).
     """
     from fm_gui.data.readers import read
 
-    predictor = load(run)
+    predictor = predictor or load(run)
     reading = read([Path(path)])
     if reading.skipped:
         raise UserError("predict-unreadable", file=Path(path).name, rows=len(reading.skipped), first=reading.skipped[0]["row"])

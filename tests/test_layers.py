@@ -14,14 +14,14 @@ FILES = [file for file in FILES if "templates" not in file.parts]  # those run w
 
 # who may import whom, from the top down; a part not named in a row may not be imported by it
 LIGHT = {"config", "errors", "files", "runs", "queue", "schedule", "text", "times", "workspace", "layout", "processes", "launch", "machine", "memory", "access", "demo", "flops", ""}
-ENGINE = {"predict", "evaluate", "labelling", "baselines", "export", "card", "plan", "preflight", "preflight_advice", "preflight_words", "scores", "changes", "silence", "tasks", "models", "data"}
+ENGINE = {"predict", "evaluate", "labelling", "baselines", "export", "small", "small_export", "card", "plan", "preflight", "preflight_advice", "preflight_words", "scores", "changes", "silence", "tasks", "models", "data"}
 ALLOWED = {
     "app": LIGHT | {"ui"},
     "__main__": {"cli"},
     "cli": LIGHT | ENGINE | {"cli", "train", "upkeep", "moving"},
     "ui": LIGHT | ENGINE | {"ui"},
     "train": LIGHT | ENGINE | {"train"},
-    **dict.fromkeys(("predict", "evaluate", "labelling", "export", "card", "plan", "preflight", "preflight_advice", "preflight_words", "scores", "changes", "silence"), LIGHT | ENGINE),
+    **dict.fromkeys(("predict", "evaluate", "labelling", "export", "small", "small_export", "card", "plan", "preflight", "preflight_advice", "preflight_words", "scores", "changes", "silence"), LIGHT | ENGINE),
     "tasks": LIGHT | {"tasks", "baselines", "models", "data"},
     "baselines": LIGHT | {"data"},
     "models": LIGHT | {"models"},

@@ -22,26 +22,29 @@ def predict(
     texts: Annotated[list[str] | None, typer.Argument(metavar="TEXT...", help=tell("cli.option.texts"))] = None,
     file: Annotated[Path | None, typer.Option(metavar="IN", help=tell("cli.option.file"))] = None,
     out: Annotated[Path | None, typer.Option(metavar="OUT", help=tell("cli.option.out"))] = None,
+    form: Annotated[str, typer.Option("--as", metavar="whole|onnx|int8", help=tell("cli.option.predict-as"))] = "whole",
     workspace: Folder = None,
     as_json: AsJson = False,
 ) -> None:
     from fm_gui import predict as engine
+    from fm_gui import small
 
     found = opened(workspace).run(run)
     texts, knobs = split_knobs(found, [*(texts or []), *context.args])
-    if file:
-        return predict_file(found, file, out, as_json)
-    if not texts:
+    if not file and not texts:
         raise UserError("cli-nothing-to-predict", run=run, at=at_root(found))
+    predictor = engine.load(found) if form == "whole" else small.load(found, form)
+    if file:
+        return predict_file(found, file, out, as_json, predictor)
     role = input_role(found)
-    outputs = engine.load(found).predict([{role: text} for text in texts], **knobs)
+    outputs = predictor.predict([{role: text} for text in texts], **knobs)
     if as_json:
         return put_json([{"input": text, "output": output} for text, output in zip(texts, outputs)])
     for text, output in zip(texts, outputs):
         put(f"{text}\n  {as_text(output)}")
 
 
-def predict_file(run: "Run", file: Path, out: Path | None, as_json: bool) -> None:
+def predict_file(run: "Run", file: Path, out: Path | None, as_json: bool, predictor: Any) -> None:
     """Predictions for each row of a file, written beside what the file holds."""
     from rich.progress import Progress
 
@@ -51,7 +54,7 @@ def predict_file(run: "Run", file: Path, out: Path | None, as_json: bool) -> Non
     try:
         with Progress(console=console(stderr=True), transient=True, disable=as_json) as bar:
             rows = bar.add_task(tell("cli.predict.rows"), total=None)
-            written = engine.predict_file(run, file, target, lambda done, total: bar.update(rows, completed=done, total=total))
+            written = engine.predict_file(run, file, target, lambda done, total: bar.update(rows, completed=done, total=total), predictor)
     except OSError as problem:
         raise UserError("export-write", path=str(target), reason=problem.strerror or str(problem)) from None
     if as_json:
@@ -108,15 +111,35 @@ def evaluate(
 def export(
     run: RunName,
     out: Annotated[Path, typer.Argument(metavar="OUT.zip", help=tell("cli.option.zip"))],
+    form: Annotated[str, typer.Option("--as", metavar="whole|onnx|int8", help=tell("cli.option.export-as"))] = "whole",
     workspace: Folder = None,
     as_json: AsJson = False,
 ) -> None:
-    from fm_gui.export import export_zip
+    from rich.progress import Progress
 
-    written = export_zip(opened(workspace).run(run), out, LANG)
+    from fm_gui import small
+    from fm_gui.export import export_zip
+    from fm_gui.small_export import export_small, told
+
+    found = opened(workspace).run(run)
+    if not out.parent.is_dir():  # before a bar is drawn, and before minutes of work
+        raise UserError("export-folder", folder=str(out.parent), file=out.name)
+    shown = console(stderr=True)
+    with Progress(console=shown, transient=True, disable=as_json or not shown.is_terminal) as bar:
+        work = bar.add_task(tell("export.packing"), total=1.0)
+
+        def show(share: float, key: str) -> None:
+            bar.update(work, completed=share, description=tell(key))
+
+        written = export_zip(found, out, LANG, show) if form == "whole" else export_small(found, out, form, LANG, show)
+    figures = None if form == "whole" else small.figures(found, form)
     if as_json:
-        return put_json({"file": str(written)})
-    put(tell("cli.export.written", path=str(written)))
+        return put_json({"file": str(written)} | ({"figures": figures} if figures else {}))
+    put(tell("cli.export.written" if form == "whole" else "cli.export.written-small", path=str(written)))
+    if figures:
+        heads, rows, sentence = told(figures, LANG)
+        put_table(heads, rows)
+        put(sentence)
 
 
 # -- reading and showing

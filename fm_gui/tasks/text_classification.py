@@ -1,5 +1,6 @@
 """Text classification: a text in, one of the person's classes out (fine-tuning a pretrained model, or from scratch)."""
 
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Literal
 
@@ -13,6 +14,7 @@ from fm_gui.tasks.features import cached
 from fm_gui.tasks.heads import MOST_ROWS, fit_head, fit_layer, freeze_all_but, last_linear
 
 EVAL_TOKENS = 2048  # in memory at once while judging
+LONGEST = 1 << 20  # tokens: no text is cut there; a tokenizer that knows no limit names a number no library takes
 STEP = 4  # tokens: batches are padded to a multiple of it, as libraries keep memory for every shape they meet (a third of a run's, in bf16)
 
 
@@ -187,17 +189,12 @@ class TextClassification(Task):
         """Class probabilities (rows x classes, float32), computed in batches of like length, in the given order."""
         import torch
 
-        from fm_gui.data.batching import micro_batches
+        def logits(batch):
+            return model(**{key: value.to(device) for key, value in batch.items()}).logits
 
-        lengths = np.array([len(ids) for ids in sequences])
-        result = np.zeros((len(sequences), model.config.num_labels), np.float32)
         model.eval()
         with torch.inference_mode():
-            for rows in micro_batches(np.arange(len(sequences)), lengths, micro_tokens):
-                batch = {key: value.to(device) for key, value in pad([sequences[i] for i in rows], processor).items()}
-                result[rows] = model(**batch).logits.float().softmax(-1).cpu().numpy()
-                beat()
-        return result
+            return chances_of(logits, sequences, model.config.num_labels, processor, beat, micro_tokens)
 
     def _of_features(self, model, features: np.ndarray, device):
         """The same from the inputs of the last layer."""
@@ -207,21 +204,14 @@ class TextClassification(Task):
             return last_linear(model, model.config.num_labels)(torch.from_numpy(features).to(device)).float().softmax(-1).cpu().numpy()
 
     def metrics(self, model, processor, part, config, device, limit, beat, tokens=0):
-        from sklearn.metrics import accuracy_score, f1_score
-
         rows = spread(len(part), limit)
         truth = np.asarray(part["label"])[rows]
         if "features" in part.columns:
             chances = self._of_features(model, part["features"][rows], device)
         else:
             chances = self._probabilities(model, processor, [part["input_ids"][i] for i in rows], device, beat, tokens or EVAL_TOKENS)
-        guess = chances.argmax(-1)
         loss = -np.log(np.maximum(chances[np.arange(len(truth)), truth], 1e-12)).mean()
-        return {
-            "loss": float(loss),
-            "accuracy": float(accuracy_score(truth, guess)),
-            "macro_f1": float(f1_score(truth, guess, average="macro", zero_division=0)),
-        }
+        return {"loss": float(loss)} | scores_of(truth, chances.argmax(-1))
 
     def report(self, model, processor, part, config, device, labels, texts):
         from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
@@ -252,11 +242,7 @@ class TextClassification(Task):
     # -- using
 
     def predict(self, model, processor, inputs, knobs):
-        ids = processor([str(one["text"]) for one in inputs], truncation=True)["input_ids"]  # at model_max_length, set when it was saved
-        names = model.config.id2label
-        for chances in self._probabilities(model, processor, ids, model.device):
-            ranked = sorted(((names[i], float(p)) for i, p in enumerate(chances)), key=lambda pair: -pair[1])
-            yield {"label": ranked[0][0], "scores": dict(ranked)}
+        yield from answers(self._probabilities(model, processor, read(processor, inputs), model.device), model.config.id2label)
 
     def toy(self):
         good = ["a joy to use", "works very well", "lovely and quick", "happy with it", "great value", "so pretty", "I like it a lot", "very good"]
@@ -264,17 +250,48 @@ class TextClassification(Task):
         return [{"text": text, "label": label} for pair in zip(good, bad) for text, label in zip(pair, ("good", "bad"))]
 
 
+def read(processor, inputs: list[dict]) -> list[list[int]]:
+    """The tokens of each input's text, cut at model_max_length, which was set when the tokenizer was saved."""
+    from fm_gui.models.tokenizers import ids_within
+
+    return ids_within(processor, [str(one["text"]) for one in inputs], min(processor.model_max_length, LONGEST))[0]
+
+
+def chances_of(logits_of: Callable, sequences, classes: int, processor, beat=lambda: None, micro_tokens: int = EVAL_TOKENS) -> np.ndarray:
+    """Class probabilities (rows x classes, float32) in the given order; ``logits_of`` is asked in batches of like length."""
+    from fm_gui.data.batching import micro_batches
+
+    lengths = np.fromiter(map(len, sequences), np.int64, len(sequences))
+    result = np.zeros((len(sequences), classes), np.float32)
+    for rows in micro_batches(np.arange(len(sequences)), lengths, micro_tokens):
+        result[rows] = logits_of(pad([sequences[i] for i in rows], processor)).float().softmax(-1).cpu().numpy()
+        beat()
+    return result
+
+
+def answers(chances: np.ndarray, names: dict[int, str]) -> Iterator[dict]:
+    """What Try and files show of each row of probabilities: the likeliest label, and all of them in falling order."""
+    for row in chances:
+        ranked = sorted(((names[i], float(p)) for i, p in enumerate(row)), key=lambda pair: -pair[1])
+        yield {"label": ranked[0][0], "scores": dict(ranked)}
+
+
+def scores_of(truth: np.ndarray, guess: np.ndarray) -> dict[str, float]:
+    """Accuracy, and F1 averaged over the classes."""
+    from sklearn.metrics import accuracy_score, f1_score
+
+    return {"accuracy": float(accuracy_score(truth, guess)), "macro_f1": float(f1_score(truth, guess, average="macro", zero_division=0))}
+
+
 def pad(sequences, processor, least: int = 1):
     """Token sequences as ``input_ids`` and ``attention_mask`` (rows x longest, or ``least`` if that is more), padded on the right."""
     import torch
 
-    longest = max(least, max(map(len, sequences)))
-    ids = torch.full((len(sequences), longest), processor.pad_token_id, dtype=torch.long)
-    mask = torch.zeros_like(ids)
-    for i, sequence in enumerate(sequences):
-        ids[i, : len(sequence)] = torch.from_numpy(np.array(sequence, np.int64))
-        mask[i, : len(sequence)] = 1
-    return {"input_ids": ids, "attention_mask": mask}
+    lengths = np.fromiter(map(len, sequences), np.int64, len(sequences))
+    mask = np.arange(max(least, int(lengths.max()))) < lengths[:, None]
+    ids = np.full(mask.shape, processor.pad_token_id, np.int64)
+    ids[mask] = np.concatenate(sequences)  # row by row, as the mask is read
+    return {"input_ids": torch.from_numpy(ids), "attention_mask": torch.from_numpy(mask.astype(np.int64))}
 
 
 def spread(count: int, limit: int | None) -> np.ndarray:

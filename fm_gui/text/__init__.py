@@ -13,7 +13,7 @@ LANGUAGES = ("en", "zh")
 SETTINGS = ("settings", "reading", "cleaning")  # the modules that hold the Chinese of settings, as CHINESE
 PARTS = (
     "errors", "engine", "reading", "rows", "profile", "cleaning", "health", "manage", "models", "shell", "data",
-    "train", "preflight", "watch", "queue", "bin", "incidents", "launch", "try_", "results", "terminal", "data_label", "data_manage", "data_health", "data_clean", "upkeep", "access",
+    "train", "preflight", "watch", "queue", "bin", "incidents", "launch", "try_", "results", "small", "terminal", "data_label", "data_manage", "data_health", "data_clean", "upkeep", "access",
 )
 ONE = re.compile(r"(?<![\d.,])1 (more piece|row|text|label|class|token|character|cell|column|file|fold|data set|step)(?:e?s)\b")  # "1 rows"
 

@@ -52,6 +52,8 @@ WORDS: dict[str, tuple[str, str]] = {
     "cli.option.prompt": ("The beginning that the model continues.", "让模型续写的开头。"),
     "cli.option.part": ("Which held-back rows to judge by.", "用哪一部分预留数据来评判。"),
     "cli.option.zip": ("The zip file to write.", "要写入的 zip 文件。"),
+    "cli.option.export-as": ("whole: the model for transformers. onnx: the same answers from ONNX Runtime. int8: small and fast. The last two are for classifiers.", "whole：用于 transformers 的完整模型。onnx：由 ONNX Runtime 给出相同的回答。int8：小而快。后两者仅用于分类模型。"),
+    "cli.option.predict-as": ("Who answers: whole, the model as trained; onnx or int8, a classifier's small form.", "由谁回答：whole 为训练所得的模型；onnx 或 int8 为分类模型的小型形式。"),
     # what they answer
     "cli.head.name": ("Name", "名称"),
     "cli.head.rows": ("Rows", "行数"),
@@ -101,6 +103,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "cli.resume.started": ("“{run}” goes on. Follow it: fm-gui watch {run}{at}", "“{run}”已继续。跟踪进度：fm-gui watch {run}{at}"),
     "cli.predict.rows": ("Predicting", "正在预测"),
     "cli.predict.written": ("Wrote {path}", "已写入 {path}"),
+    "cli.export.written-small": ("Wrote {path}. It needs ONNX Runtime alone; predict.py in it shows how.", "已写入 {path}。只需 ONNX Runtime；其中的 predict.py 演示了用法。"),
     "cli.export.written": ("Wrote {path}. It loads with plain transformers; predict.py in it shows how.", "已写入 {path}。只用 transformers 即可加载；其中的 predict.py 演示了用法。"),
     "cli.evaluate.head": ("On {rows:,} rows of the {part} part:", "在{part}的 {rows:,} 行上："),
     "cli.evaluate.confusion": ("true ↓  predicted →", "真实 ↓  预测 →"),

@@ -47,3 +47,22 @@ def test_the_card_in_the_zip_is_the_card_on_the_page(runs):
 
 def test_sizes():
     assert [export_view.bytes_text(count) for count in (7, 870, 1_240, 91_200_000, 999_600, 4_100_000_000)] == ["7 B", "870 B", "1.2 kB", "91 MB", "1.0 MB", "4.1 GB"]
+
+
+def test_a_classifier_offers_its_forms_and_others_do_not(runs):
+    view = export.show(runs, "en", "sorter", None)
+    assert view["form"]["visible"] and [value for _, value in view["form"]["choices"]] == ["whole", "onnx", "int8"] and "transformers" in view["about"]
+    view = export.choose(runs, "zh", "writer")
+    assert not view["form"]["visible"] and view["about"] == "" and view["figures"] == ""
+    assert "8 位整数" in export.choose_form(runs, "zh", "sorter", "int8")["about"]
+
+
+def test_a_small_form_is_packed_with_its_figures_beside_the_whole_model(runs, tmp_path, monkeypatch):
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path / "served"))
+    views = list(export.pack(runs, "en", "sorter", "int8"))
+    assert "progress" in views[0]["busy"] and Path(views[-1]["file"]["value"]).name == "sorter-int8.zip"
+    for words in ("Macro-F1", "Texts a second", "Size on disk", "answers on held-out rows are those of the whole model"):
+        assert words in views[-1]["figures"]
+    assert "ONNX Runtime alone: 8 of 8" in views[-1]["checked"] and "model.onnx" in views[-1]["inside"]
+    whole = export.choose_form(runs, "en", "sorter", "whole")
+    assert whole["figures"] == "" and "model.safetensors" in whole["inside"] and "Checked with each download" in whole["checked"]
