@@ -74,6 +74,12 @@ def told(figures: dict[str, Any], lang: str) -> tuple[list[str], list[list[str]]
     return heads, [*rows, size], sentence
 
 
+def small_snippet(lang: str) -> str:
+    """Python that answers one example from the unpacked folder, by the predict.py in it."""
+    lines = ["import sys", "", 'sys.path.insert(0, "MODEL")', "from predict import Model", "", "model = Model()"]
+    return "\n".join([*lines, f'print(model.labels, model.chances(["{say("card.example.text", lang)}"]))'])
+
+
 def card(run: Run, form: str, lang: str) -> str:
     """The run's card with the form's figures, and how this form is used in place of how the whole model is."""
     heads, rows, sentence = told(small.figures(run, form), lang)

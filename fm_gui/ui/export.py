@@ -9,7 +9,7 @@ from fm_gui import small
 from fm_gui.card import card_body, snippet
 from fm_gui.export import export_zip
 from fm_gui.runs import Run
-from fm_gui.small_export import export_small
+from fm_gui.small_export import export_small, small_snippet
 from fm_gui.ui import export_view, work
 from fm_gui.ui.bind import act, word
 from fm_gui.ui.results_view import asked_run, choices, download_folder, empty_state, finished, run_picker
@@ -52,12 +52,12 @@ def _of_form(run: Run, form: str, lang: str) -> View:
         "figures": export_view.figures(run, form, lang),
         "inside": export_view.inside(run, form, lang),
         "checked": export_view.checked(run, form, lang),
+        "snippet": snippet(run, "MODEL", lang) if form == WHOLE else small_snippet(lang),
     }
 
 
 def _details(run: Run, lang: str) -> View:
     return _of_form(run, WHOLE, lang) | {
-        "snippet": snippet(run, "MODEL", lang),
         "folder": export_view.folder(run),
         "card": card_body(run, lang),
     }

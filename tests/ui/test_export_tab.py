@@ -63,6 +63,7 @@ def test_a_small_form_is_packed_with_its_figures_beside_the_whole_model(runs, tm
     assert "progress" in views[0]["busy"] and Path(views[-1]["file"]["value"]).name == "sorter-int8.zip"
     for words in ("Macro-F1", "Texts a second", "Size on disk", "answers on held-out rows are those of the whole model"):
         assert words in views[-1]["figures"]
+    assert "from predict import Model" in views[-1]["snippet"]
     assert "ONNX Runtime alone: 8 of 8" in views[-1]["checked"] and "model.onnx" in views[-1]["inside"]
     whole = export.choose_form(runs, "en", "sorter", "whole")
     assert whole["figures"] == "" and "model.safetensors" in whole["inside"] and "Checked with each download" in whole["checked"]
