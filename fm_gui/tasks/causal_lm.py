@@ -111,30 +111,38 @@ def border(processor) -> tuple[int, int]:
 def write(model, processor, ids: list[int], knobs: PredictOptions):
     """Continue ``ids`` token by token: yields all ids so far. Sampling has its own generator; temperature 0 is greedy."""
     import torch
-    from transformers import (
-        DynamicCache,
-        LogitsProcessorList,
-        RepetitionPenaltyLogitsProcessor,
-        TemperatureLogitsWarper,
-        TopKLogitsWarper,
-        TopPLogitsWarper,
-    )
 
-    adjust = LogitsProcessorList([RepetitionPenaltyLogitsProcessor(knobs.repetition_penalty)] if knobs.repetition_penalty > 1 else [])
-    if knobs.temperature > 0:
-        adjust += [TemperatureLogitsWarper(knobs.temperature), TopKLogitsWarper(knobs.top_k), TopPLogitsWarper(knobs.top_p)]
+    from fm_gui.models.writers import writer_of
+
     dice = torch.Generator(model.device).manual_seed(knobs.seed)
     context, end = model.config.max_position_embeddings, border(processor)[1]
-    cache, fresh = DynamicCache(config=model.config), ids[-context:]
+    with torch.inference_mode():  # not around a yield: it is the thread's, and would stay on in whoever asks
+        writer = writer_of(model)
+    fresh = ids[-context:]
     for _ in range(knobs.max_new_tokens):
-        if cache.get_seq_length() + len(fresh) > context:
+        if writer.length + len(fresh) > context:
             # the window is full: go on from its newer half, as the model knows no later positions
-            cache, fresh = DynamicCache(config=model.config), ids[-max(1, context // 2) :]
-        with torch.inference_mode():  # not around the yield: it is the thread's, and would stay on in whoever asks
-            logits = model(input_ids=torch.tensor([fresh], device=model.device), past_key_values=cache, use_cache=True).logits[:, -1].float()
-            scores = adjust(torch.tensor([ids], device=model.device), logits)
-            token = int(scores.argmax(-1) if knobs.temperature == 0 else torch.multinomial(scores.softmax(-1), 1, generator=dice))
+            writer.restart()
+            fresh = ids[-max(1, context // 2) :]
+        with torch.inference_mode():
+            token = _choose(writer.read(fresh), ids, knobs, dice)
         if token == end:
             return
         ids, fresh = [*ids, token], [token]
         yield ids
+
+
+def _choose(logits, ids: list[int], knobs: PredictOptions, dice) -> int:
+    """The next token. What is not among the likeliest top-k takes no part, so that only they are sorted for top-p."""
+    import torch
+    from transformers import RepetitionPenaltyLogitsProcessor, TopPLogitsWarper
+
+    scores = logits[None]
+    if knobs.repetition_penalty > 1:
+        scores = RepetitionPenaltyLogitsProcessor(knobs.repetition_penalty)(torch.tensor([ids], device=logits.device), scores)
+    if knobs.temperature == 0:
+        return int(scores.argmax())
+    values, tokens = (scores / knobs.temperature).topk(min(knobs.top_k, scores.shape[-1]))
+    if knobs.top_p < 1:
+        values = TopPLogitsWarper(knobs.top_p)(None, values)
+    return int(tokens[0, torch.multinomial(values[0].softmax(-1), 1, generator=dice)])

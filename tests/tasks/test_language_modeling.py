@@ -158,8 +158,12 @@ def test_a_word_is_hidden_with_all_its_pieces():
         assert chosen[1] == chosen[2] == chosen[3] and chosen[5] == chosen[6]
 
 
-def test_greedy_writing_equals_generate_beyond_the_window_too(workspace):
-    job, _ = toy_job(workspace, "causal-lm", architecture="gpt2")
+@pytest.mark.parametrize("architecture", ["gpt2", "nanochat"])
+def test_greedy_writing_equals_generate_beyond_the_window_too(workspace, architecture):
+    job, _ = toy_job(workspace, "causal-lm", architecture=architecture)
+    with torch.no_grad():
+        for weight in job.model.parameters():  # fresh ones are zero in places, and would hide what is wrong there
+            weight.add_(0.05 * torch.randn(weight.shape, generator=torch.Generator().manual_seed(1)))
     model = job.model.eval()
     knobs = causal_lm.PredictOptions(temperature=0, repetition_penalty=1.2, max_new_tokens=16)
     ids = job.processor("The cat sleeps")["input_ids"]
