@@ -43,7 +43,7 @@ BOUNDARIES = {
     "models/hub.py": "the tokenizers library raises Exception itself for a broken file",
 }
 MAY_BE_HEAVY = {"train", "predict", "evaluate"}  # loaded by the worker, or inside the functions that need them
-HEAVY_FILES = {"tasks/vocabulary_loss.py"}  # a class of torch's autograd; imported where a loss is computed
+HEAVY_FILES = {"tasks/vocabulary_loss.py", "models/writers.py"}  # built on torch throughout; imported where they are used
 
 
 def part(file: Path) -> str:
