@@ -64,8 +64,13 @@ def test_a_loss_that_is_no_number_is_survived(workspace):
     assert incidents(run) == ["diverged"] and steps_told(run) == list(range(1, STEPS + 1))
 
 
+@pytest.mark.long
 def test_a_batch_that_memory_cannot_hold_is_cut_smaller(workspace):
-    """The system itself refuses the memory (RLIMIT_DATA), as it would kill without."""
+    """The system itself refuses the memory (RLIMIT_DATA), as it would kill without.
+
+    Not in the short set: on a machine with other work it fails now and then, as libraries too lack the memory that is refused.
+    That the loop cuts smaller where an allocation fails, with the same curve, is what tests/train/test_backoff.py shows each time.
+    """
     config = small(workspace, "causal-lm", batch_size=64, micro_batch_size=64, max_steps=6, options={"context": 256})
     whole = unbroken(workspace, config)  # 600 MB more than the program itself
     run = run_with(workspace, "little_memory", config=config, FAULT_BYTES=str(300 * 2**20))
