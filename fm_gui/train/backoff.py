@@ -8,7 +8,6 @@ import contextlib
 import ctypes
 import errno
 import gc
-import mmap
 import statistics
 import sys
 from collections import deque
@@ -68,14 +67,10 @@ def bound_memory() -> None:
         return
     import resource
 
+    used = next(int(line.split()[1]) * 1024 for line in Path("/proc/self/status").read_text(encoding="utf-8").splitlines() if line.startswith("VmData:"))
     _, hard = resource.getrlimit(resource.RLIMIT_DATA)
-    wanted = _promised() + memory()[1]
+    wanted = used + memory()[1]
     resource.setrlimit(resource.RLIMIT_DATA, (wanted if hard == resource.RLIM_INFINITY else min(wanted, hard), hard))
-
-
-def _promised() -> int:
-    """Bytes that count against RLIMIT_DATA: what the system promised this process, used or not (proc(5), statm)."""
-    return int(Path("/proc/self/statm").read_text(encoding="utf-8").split()[5]) * mmap.PAGESIZE
 
 
 def bounded() -> bool:
@@ -89,7 +84,7 @@ def bounded() -> bool:
 
 @contextlib.contextmanager
 def within(device: torch.device) -> Iterator[None]:
-    """Keep RESERVE bytes of what bound_memory() allows, or half of it where that is less, out of a step's reach.
+    """Keep RESERVE bytes of what bound_memory() allows out of a step's reach.
 
     The allocator keeps what a step once had, and glibc ends a process one of whose threads finds no room for its own variables.
     """
@@ -99,7 +94,7 @@ def within(device: torch.device) -> Iterator[None]:
     import resource
 
     soft, hard = resource.getrlimit(resource.RLIMIT_DATA)
-    resource.setrlimit(resource.RLIMIT_DATA, (soft - max(0, min(RESERVE, (soft - _promised()) // 2)), hard))
+    resource.setrlimit(resource.RLIMIT_DATA, (max(0, soft - RESERVE), hard))
     try:
         yield
     finally:
