@@ -6,6 +6,7 @@ from torch.distributed.tensor import DTensor
 
 from fm_gui.config import TrainSettings
 from fm_gui.schedule import rate as rate
+from fm_gui.train.muon import Muon
 
 
 def make_optimizers(model, settings: TrainSettings) -> list[torch.optim.Optimizer]:
@@ -46,7 +47,9 @@ def _muon(model, named, settings: TrainSettings, fused) -> list[torch.optim.Opti
         {"params": [p for _, p in named if p.ndim < 2 and id(p) not in head], "lr": lr * rates["vector"]},
     ]
     rest = torch.optim.AdamW([g for g in groups if g["params"]], betas=(0.9, 0.95), eps=1e-10, weight_decay=0.0, **fused)
-    return [torch.optim.Muon(matrices, lr=lr, momentum=0.95, weight_decay=settings.weight_decay, adjust_lr_fn="original"), rest]
+    # of sharded matrices a stack would be gathered whole at once: torch's goes through them one by one
+    kind = torch.optim.Muon if any(isinstance(p, DTensor) for p in matrices) else Muon
+    return [kind(matrices, lr=lr, momentum=0.95, weight_decay=settings.weight_decay, adjust_lr_fn="original"), rest]
 
 
 def set_rate(optimizers, share: float) -> None:
